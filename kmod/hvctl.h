@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * hvctl: the types everything shares, and who may touch what.
+ *
+ * Keys to the locks, as the fields name them:
+ *
+ *	(c)  constant after creation
+ *	(v)  vcpu->mutex: the thread inside a vCPU ioctl, KVM_RUN above all
+ *	(l)  vm->lock: creation of vCPUs, irqchip, identity, caps
+ *	(s)  vm->slots_lock: changes of the memory map
+ *	(m)  vm->mmu_lock: nested page tables and the invalidation counters
+ *	(r)  RCU: read under rcu_read_lock() or with preemption off
+ *	(a)  atomic: any context
+ *
+ * Lock order: vcpu->mutex > vm->lock > vm->slots_lock > mmap_lock > mmu_lock.
+ *
+ * The inner loop of a vCPU (vcpu.c) runs with hard interrupts off for as long
+ * as exits are hot. Whatever it calls must not sleep, and must not spin on a
+ * lock whose holder may wait for this CPU to answer an IPI: mmu_lock is only
+ * tried there.
+ */
+#ifndef HVCTL_H
+#define HVCTL_H
+
+#include <linux/cpumask.h>
+#include <linux/hrtimer.h>
+#include <linux/kernel.h>
+#include <linux/kref.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/netlink.h>
+#include <linux/rcuwait.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include "../uapi/hvctl.h"
+
+#include "backend.h"
+#include "compat.h"
+#include "irqchip.h"
+#include "mem.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) "hvctl: " fmt
+
+#define HV_MAX_VCPUS	288
+#define HV_MAX_CPUID	256
+
+/* What a handler says to the run loop. Errors are negative. */
+#define HV_USER		0	/* vcpu->run is filled: return to user space */
+#define HV_RESUME	1	/* enter the guest again */
+#define HV_SLOW		2	/* same exit, by the handler that may sleep */
+
+enum hv_reg {
+	HV_RAX, HV_RCX, HV_RDX, HV_RBX, HV_RSP, HV_RBP, HV_RSI, HV_RDI,
+	HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13, HV_R14, HV_R15,
+	HV_GPRS
+};
+
+/* In the order of the segment field of instructions. */
+enum hv_seg {
+	HV_ES, HV_CS, HV_SS, HV_DS, HV_FS, HV_GS, HV_LDTR, HV_TR, HV_SEGS
+};
+
+/**
+ * struct hv_state - the guest's registers as the guest believes them to be
+ *
+ * All (v). Parts (HV_PART_*) are only current when vcpu->fresh has their bit:
+ * call hv_need() before reading and hv_dirty() after writing. The first block
+ * needs no call.
+ */
+struct hv_state {
+	u64 gpr[HV_GPRS];
+	u64 rip;
+	u64 rflags;
+	u64 cr2;
+	u8 cr8;
+	u8 shadow;			/* KVM_X86_SHADOW_INT_* */
+	u8 cpl;				/* current privilege level, always current */
+	bool nmi_blocked;		/* between NMI and IRET */
+
+	u64 cr0, cr3, cr4, efer;	/* HV_PART_CR */
+
+	struct kvm_segment seg[HV_SEGS];	/* HV_PART_SEG */
+	struct kvm_dtable gdt, idt;
+
+	u64 star, lstar, cstar, sfmask;	/* HV_PART_MSR */
+	u64 kernel_gs_base;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip;
+	u64 pat;
+
+	u64 dr[4], dr6, dr7, debugctl;	/* HV_PART_DR */
+
+	u64 xcr0, xss;			/* the rest is only ever here */
+	u64 tsc_aux;
+	u64 spec_ctrl;
+	u64 virt_spec_ctrl;
+};
+
+/**
+ * struct hv_mmio - an access to device memory that is under way
+ *
+ * All (v). Filled by hv_mmio_decode(), consumed by exit_mmio.c.
+ */
+struct hv_mmio {
+	u64 gpa;
+	struct hv_insn insn;
+	u64 value;		/* to be written, or what was read */
+	u8 size;
+	bool write;
+};
+
+/* vcpu->requests: what must be done before the next entry. */
+enum hv_request {
+	HV_REQ_FLUSH_TLB,	/* forget all guest translations */
+	HV_REQ_EVENT,		/* look at the irqchip again */
+	HV_REQ_TIMER,		/* the LAPIC timer's deadline has passed */
+	HV_REQ_CLOCK,		/* rewrite the kvmclock page */
+	HV_REQ_STEAL,		/* rewrite the steal-time record */
+	HV_REQ_NMI,		/* an NMI came in */
+	HV_REQ_SMI,		/* reserved: SMM is not offered */
+	HV_REQ_INIT,		/* INIT or SIPI came in */
+	HV_REQ_TSC,		/* tsc_offset changed */
+	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
+};
+
+/* Requests that the inner loop serves without leaving. */
+#define HV_REQ_HOT	(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_EVENT) | \
+			 BIT(HV_REQ_TIMER) | BIT(HV_REQ_TSC))
+
+enum hv_vcpu_mode {
+	HV_OUTSIDE,		/* not in the inner loop */
+	HV_INSIDE,		/* in it: an IPI makes it look at requests */
+};
+
+/* fpu.c: a guest's extended state in hardware format */
+struct hv_fpu {
+	void *area;		/* (c) XSAVE area, standard format, 64-byte aligned */
+	u32 size;		/* (c) */
+	u64 features;		/* (c) components the area has room for */
+};
+
+#define HV_CPUID_BASIC	0x20
+#define HV_CPUID_EXT	0x28
+#define HV_CPUID_HV	0x10
+
+/* cpuid.c: what KVM_SET_CPUID2 gave, and an index for the hot exit */
+struct hv_cpuid {
+	u32 nent;
+	struct kvm_cpuid_entry2 *entry;		/* (v) nent of them */
+	/* Position in entry[] + 1 of the first entry of a leaf; 0 for none. */
+	u16 basic[HV_CPUID_BASIC];		/* leaf 0x00000000 + i */
+	u16 ext[HV_CPUID_EXT];			/* leaf 0x80000000 + i */
+	u16 hv[HV_CPUID_HV];			/* leaf 0x40000000 + i */
+	u32 max_basic, max_ext;
+	u32 kvm_features;			/* leaf 0x40000001 EAX */
+	u8 phys_bits;				/* MAXPHYADDR of the guest */
+	u64 cr4_reserved;			/* CR4 bits the guest may not set */
+	u64 efer_reserved;
+	u64 xcr0_allowed;
+	bool amd;				/* vendor of the guest's CPU */
+	bool x2apic, tsc_deadline, xsave, rdtscp, rdpid;
+};
+
+struct hv_clock_vcpu;	/* clock.c */
+
+/**
+ * struct hv_vcpu - one virtual CPU
+ */
+struct hv_vcpu {
+	/* What the hot path touches comes first. */
+	struct hv_state state;			/* (v) */
+	u32 fresh;				/* (v) parts current in state */
+	u32 dirty;				/* (v) parts to store on entry */
+	struct hv_event event;			/* (v) */
+	bool want_window;			/* (v) exit when IF opens */
+	bool want_nmi_window;			/* (v) */
+	bool event_check;			/* (v) irqchip may have something */
+	unsigned long requests;			/* (a) BIT(enum hv_request) */
+	int mode;				/* (a) enum hv_vcpu_mode */
+	int cpu;				/* (a) where it runs or ran last */
+	struct hv_exit exit;			/* (v) */
+	void *hw;				/* (v) the back end's own */
+
+	struct hv_vm *vm;			/* (c) */
+	struct kvm_run *run;			/* (c) shared with user space: hostile */
+	void *pio_data;				/* (c) second page of the mapping */
+	u32 id;					/* (c) vCPU id = initial APIC id */
+	u32 index;				/* (c) position in vm->vcpu */
+	struct mutex mutex;			/* one thread at a time */
+	struct rcuwait wait;			/* HLT sleeps here */
+
+	struct hv_lapic *lapic;			/* (c) NULL without irqchip */
+	u32 mp_state;				/* (v); remote INIT/SIPI by request */
+	unsigned long sipi;			/* (a) bit 8: pending, 0-7: vector */
+	unsigned long nmi_pending;		/* (a) count, at most 2 */
+	bool nmi_inject_ready;			/* (v) */
+
+	/* Exceptions of our own making, before they become event. */
+	bool ready_for_injection;		/* (v) last value given to user */
+	s16 user_irq;				/* (v) KVM_INTERRUPT vector, -1 */
+
+	struct hv_mmio mmio;			/* (v) */
+	/* Finishes in KVM_RUN what the last exit to user space began. */
+	int (*complete)(struct hv_vcpu *vcpu);	/* (v) */
+
+	struct hv_cpuid cpuid;			/* (v) */
+	struct hv_fpu fpu;			/* (v) */
+	u64 tsc_offset;				/* (v) guest TSC - host TSC */
+	u64 apic_base;				/* (v) lapic.c */
+	u64 misc_enable;			/* (v) msr.c */
+	u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];	/* (v) msr.c: stored only */
+	u64 mcg_cap, mcg_status, mcg_ctl, mce_banks[32 * 4];	/* (v) msr.c */
+	u64 hwcr, patch_level, tsc_adjust;	/* (v) msr.c */
+	struct hv_clock_vcpu *clock;		/* (v) */
+
+	/* A one-page translation for fetching code, checked by its use. */
+	u64 fetch_page, fetch_cr3;		/* (v) linear page, its CR3 */
+	unsigned long fetch_hva;		/* (v) 0: nothing cached */
+	unsigned long fetch_gen;		/* (v) vm->slots_gen it was made at */
+
+	sigset_t sigset;			/* (v) KVM_SET_SIGNAL_MASK */
+	bool sigset_active;			/* (v) */
+	struct kvm_guest_debug debug;		/* (v) */
+
+	u64 exits[HVCTL_EXIT_CLASSES];		/* (v), read racily by dumps */
+	u64 run_ns, guest_ns, steal_ns, halt_ns, injected;	/* (v), same */
+	u64 run_start;				/* (v) */
+};
+
+/**
+ * struct hv_vm - one virtual machine
+ *
+ * Lives until the VM fd and the last vCPU fd are closed.
+ */
+struct hv_vm {
+	struct kref ref;
+	struct mm_struct *mm;			/* (c) only this process may use us */
+	struct list_head node;			/* hv_vms_lock */
+	struct mutex lock;
+	struct mutex slots_lock;
+
+	struct hv_slots __rcu *slots;		/* (r)(s) */
+	unsigned long slots_gen;		/* (s), read with READ_ONCE */
+
+	spinlock_t mmu_lock;
+	struct mmu_notifier notifier;		/* (c) after first slot */
+	bool notifier_on;			/* (s) */
+	unsigned long inval_seq;		/* (m) bumped when an invalidation ends */
+	unsigned long inval_active;		/* (m) invalidations under way */
+	u64 inval_start, inval_end;		/* (m) HVA range while active */
+	void *root;				/* (c) top nested table; (m) contents */
+	u64 table_pages;			/* (m) */
+
+	u32 nr_vcpus;				/* (l), published with release */
+	struct hv_vcpu *vcpu[HV_MAX_VCPUS];	/* (l) slots below nr_vcpus are (c) */
+	u8 vcpu_by_apic[HV_MAX_VCPUS];		/* unused ids: see irq.c */
+
+	struct hv_irqchip *irqchip;		/* (l) then (c) */
+	bool split_irqchip;			/* (l) */
+	struct hv_irqfds *irqfds;		/* (c) irqfd.c */
+	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
+
+	s64 kvmclock_offset;			/* (l) clock.c */
+	u64 boot_ns;				/* (c) CLOCK_BOOTTIME */
+	u64 wall_clock_gpa;			/* (l) clock.c */
+	u64 tsc_base_offset;			/* (l) shared by vCPUs made later */
+	u32 tss_addr_set:1;			/* (l) */
+
+	bool dead;				/* (a) mm is gone or fatal: refuse */
+	u32 state;				/* (l) enum hvctl_state */
+	u32 domid;				/* (c) */
+	u8 uuid[16];				/* (l) */
+	char name[HVCTL_NAME_LEN];		/* (l) */
+	struct pid *owner;			/* (c) */
+	kuid_t owner_uid;			/* (c) */
+};
+
+/* All VMs, for dumps. */
+extern struct list_head hv_vms;
+extern struct mutex hv_vms_lock;
+
+/* Current parts of the guest's state, see struct hv_state. */
+static inline void hv_need(struct hv_vcpu *vcpu, u32 parts)
+{
+	u32 missing = parts & ~vcpu->fresh;
+
+	if (missing) {
+		hv_backend->fetch(vcpu, missing);
+		vcpu->fresh |= missing;
+	}
+}
+
+static inline void hv_dirty(struct hv_vcpu *vcpu, u32 parts)
+{
+	vcpu->fresh |= parts;
+	vcpu->dirty |= parts;
+}
+
+static inline void hv_request(struct hv_vcpu *vcpu, enum hv_request req)
+{
+	set_bit(req, &vcpu->requests);
+}
+
+/* vm.c */
+struct hv_vm *hv_vm_create(unsigned long type);
+void hv_vm_get(struct hv_vm *vm);
+void hv_vm_put(struct hv_vm *vm);
+int hv_vm_identity_get(struct hv_vm *vm, struct hvctl_identity *id);
+int hv_vm_identity_set(struct hv_vm *vm, const struct hvctl_identity *id);
+int hv_vm_state_set(struct hv_vm *vm, u32 state);
+struct hv_vcpu *hv_vcpu_by_id(struct hv_vm *vm, u32 id);
+
+/* vcpu.c: life cycle and the run loop */
+int hv_vcpu_create(struct hv_vm *vm, u32 id);	/* returns an fd */
+int hv_vcpu_run(struct hv_vcpu *vcpu);
+void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init);
+/* Any context: have it look at its requests soon, wake it from HLT. */
+void hv_vcpu_kick(struct hv_vcpu *vcpu);
+/* May sleep: on return no vCPU of the VM is still inside the guest with what
+ * it had cached before; with req set on each first.
+ */
+void hv_kick_all_wait(struct hv_vm *vm, enum hv_request req);
+
+/* event.c: exceptions for the guest */
+void hv_inject(struct hv_vcpu *vcpu, u8 vector);
+void hv_inject_error(struct hv_vcpu *vcpu, u8 vector, u32 error);
+void hv_inject_gp(struct hv_vcpu *vcpu);
+void hv_inject_ud(struct hv_vcpu *vcpu);
+void hv_inject_pf(struct hv_vcpu *vcpu, u64 address, u32 error);
+/* Step over the instruction that exited; clears the shadow, honours TF. */
+void hv_skip(struct hv_vcpu *vcpu);
+
+/* exit.c: handlers by enum hv_reason */
+typedef int (*hv_handler)(struct hv_vcpu *vcpu);
+extern const hv_handler hv_hot_exit[HV_R_COUNT];
+extern const hv_handler hv_slow_exit[HV_R_COUNT];
+int hv_internal_error(struct hv_vcpu *vcpu, u32 suberror);
+
+/* exit_mmio.c, exit_io.c */
+int hv_hot_fault(struct hv_vcpu *vcpu);
+int hv_slow_fault(struct hv_vcpu *vcpu);
+int hv_hot_io(struct hv_vcpu *vcpu);
+int hv_slow_io(struct hv_vcpu *vcpu);
+
+/* cpuid.c */
+int hv_cpuid_supported(struct kvm_cpuid2 *head, struct kvm_cpuid_entry2 __user *to);
+int hv_cpuid_set(struct hv_vcpu *vcpu, const struct kvm_cpuid_entry2 *entry, u32 nent);
+int hv_cpuid_get(struct hv_vcpu *vcpu, struct kvm_cpuid2 *head,
+		 struct kvm_cpuid_entry2 __user *to);
+void hv_cpuid_refresh(struct hv_vcpu *vcpu);	/* CR4, XCR0, APIC base changed */
+void hv_cpuid_run(struct hv_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+const struct kvm_cpuid_entry2 *hv_cpuid_find(struct hv_vcpu *vcpu, u32 leaf, u32 sub);
+
+/* msr.c: 0, or -EINVAL for an MSR or value the guest may not use (#GP) */
+int hv_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host);
+int hv_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
+int hv_msr_index_list(struct kvm_msr_list *head, u32 __user *to, bool features);
+int hv_msr_feature(u32 msr, u64 *value);
+void hv_msr_reset(struct hv_vcpu *vcpu);
+
+/* state.c: get and set for user space, control registers for exits */
+void hv_state_reset(struct hv_vcpu *vcpu, bool init);
+int hv_regs_get(struct hv_vcpu *vcpu, struct kvm_regs *regs);
+int hv_regs_set(struct hv_vcpu *vcpu, const struct kvm_regs *regs);
+int hv_sregs_get(struct hv_vcpu *vcpu, struct kvm_sregs *sregs);
+int hv_sregs_set(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
+int hv_debugregs_get(struct hv_vcpu *vcpu, struct kvm_debugregs *regs);
+int hv_debugregs_set(struct hv_vcpu *vcpu, const struct kvm_debugregs *regs);
+int hv_events_get(struct hv_vcpu *vcpu, struct kvm_vcpu_events *events);
+int hv_events_set(struct hv_vcpu *vcpu, const struct kvm_vcpu_events *events);
+int hv_mp_state_get(struct hv_vcpu *vcpu, struct kvm_mp_state *mp);
+int hv_mp_state_set(struct hv_vcpu *vcpu, const struct kvm_mp_state *mp);
+int hv_translate(struct hv_vcpu *vcpu, struct kvm_translation *tr);
+/* 0, or -EINVAL when the guest gets #GP */
+int hv_cr0_set(struct hv_vcpu *vcpu, u64 value);
+int hv_cr3_set(struct hv_vcpu *vcpu, u64 value);
+int hv_cr4_set(struct hv_vcpu *vcpu, u64 value);
+int hv_efer_set(struct hv_vcpu *vcpu, u64 value, bool host);
+int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value);
+static inline bool hv_long_mode(struct hv_vcpu *vcpu);
+bool hv_code64(struct hv_vcpu *vcpu);		/* CS.L in long mode */
+
+/* fpu.c */
+u64 hv_fpu_supported(void);			/* XCR0 bits guests may have */
+int hv_fpu_create(struct hv_vcpu *vcpu);
+void hv_fpu_destroy(struct hv_vcpu *vcpu);
+void hv_fpu_reset(struct hv_vcpu *vcpu, bool init);
+/* Around the inner loop: preemption off from enter to leave. */
+void hv_fpu_enter(struct hv_vcpu *vcpu);
+void hv_fpu_leave(struct hv_vcpu *vcpu);
+int hv_fpu_get(struct hv_vcpu *vcpu, struct kvm_fpu *fpu);
+int hv_fpu_set(struct hv_vcpu *vcpu, const struct kvm_fpu *fpu);
+int hv_xsave_get(struct hv_vcpu *vcpu, void *buf, u32 size);	/* KVM_GET_XSAVE(2) */
+int hv_xsave_set(struct hv_vcpu *vcpu, const void *buf, u32 size);
+int hv_xcrs_get(struct hv_vcpu *vcpu, struct kvm_xcrs *xcrs);
+int hv_xcrs_set(struct hv_vcpu *vcpu, const struct kvm_xcrs *xcrs);
+
+/* clock.c: TSC, kvmclock, wall clock, steal time */
+int hv_clock_create(struct hv_vcpu *vcpu);
+void hv_clock_destroy(struct hv_vcpu *vcpu);
+void hv_clock_reset(struct hv_vcpu *vcpu);
+int hv_clock_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value);
+int hv_clock_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
+void hv_clock_update(struct hv_vcpu *vcpu);	/* HV_REQ_CLOCK, may sleep */
+void hv_steal_update(struct hv_vcpu *vcpu);	/* HV_REQ_STEAL, may sleep */
+int hv_clock_get(struct hv_vm *vm, struct kvm_clock_data *data);
+int hv_clock_set(struct hv_vm *vm, const struct kvm_clock_data *data);
+u64 hv_guest_tsc(struct hv_vcpu *vcpu);
+void hv_guest_tsc_set(struct hv_vcpu *vcpu, u64 value, bool host);
+u32 hv_tsc_khz(void);
+void hv_clock_hotplug(void);			/* after resume: all clocks anew */
+
+/* netlink.c */
+int hv_netlink_init(void);
+void hv_netlink_exit(void);
+void hv_netlink_event(struct hv_vm *vm, enum hvctl_cmd cmd);
+void hv_vcpu_stats(struct hv_vcpu *vcpu, struct hvctl_vcpu_stats *stats);
+
+/* ioctl.c */
+extern const struct file_operations hv_device_fops;
+extern const struct file_operations hv_vm_fops;
+extern const struct file_operations hv_vcpu_fops;
+int hv_check_extension(struct hv_vm *vm, long ext);
+
+static inline bool hv_long_mode(struct hv_vcpu *vcpu)
+{
+	hv_need(vcpu, HV_PART_CR);
+	return vcpu->state.efer & BIT_ULL(10);	/* EFER.LMA */
+}
+
+#endif /* HVCTL_H */
