@@ -44,6 +44,7 @@
 
 #define HV_MAX_VCPUS	288
 #define HV_MAX_CPUID	256
+#define HV_MCE_BANKS	32
 
 /* What a handler says to the run loop. Errors are negative. */
 #define HV_USER		0	/* vcpu->run is filled: return to user space */
@@ -136,7 +137,7 @@ enum hv_vcpu_mode {
 struct hv_fpu {
 	void *area;		/* (c) XSAVE area, standard format, 64-byte aligned */
 	u32 size;		/* (c) */
-	u64 features;		/* (c) components the area has room for */
+	u32 host_pkru;		/* (v) while the guest's is in the register */
 };
 
 #define HV_CPUID_BASIC	0x20
@@ -151,17 +152,42 @@ struct hv_cpuid {
 	u16 basic[HV_CPUID_BASIC];		/* leaf 0x00000000 + i */
 	u16 ext[HV_CPUID_EXT];			/* leaf 0x80000000 + i */
 	u16 hv[HV_CPUID_HV];			/* leaf 0x40000000 + i */
-	u32 max_basic, max_ext;
-	u32 kvm_features;			/* leaf 0x40000001 EAX */
+	u32 max_basic, max_ext, max_hv;
 	u8 phys_bits;				/* MAXPHYADDR of the guest */
 	u64 cr4_reserved;			/* CR4 bits the guest may not set */
 	u64 efer_reserved;
 	u64 xcr0_allowed;
 	bool amd;				/* vendor of the guest's CPU */
-	bool x2apic, tsc_deadline, xsave, rdtscp, rdpid;
+	bool long_mode, x2apic, tsc_deadline, rdtscp, rdpid;
+	bool spec_ctrl, pred_cmd, arch_caps;	/* has these MSRs */
 };
 
-struct hv_clock_vcpu;	/* clock.c */
+/* clock.c: the clocks of one VM */
+struct hv_clock_vm {
+	spinlock_t lock;	/* leaf lock, never taken from an interrupt */
+	s64 offset;		/* lock: kvmclock - host's raw boot time, ns */
+	/* The pair that every vCPU's page is made from. */
+	u64 master_tsc;		/* lock: host TSC ... */
+	u64 master_ns;		/* lock: ... and kvmclock at that moment */
+	bool stable;		/* lock: the TSC alone tells the time */
+	bool tsc_known;		/* lock: the next four are set */
+	u64 tsc_offset;		/* lock: of the vCPU written to last */
+	u64 tsc_written;	/* lock: the value written then */
+	u64 tsc_written_ns;	/* lock: and when, raw boot time */
+	bool tsc_by_user;	/* lock: user space wrote one, not only creation */
+};
+
+/* clock.c: the clocks of one vCPU */
+struct hv_clock_vcpu {
+	u64 time_msr;		/* (v) MSR_KVM_SYSTEM_TIME(_NEW) as written */
+	u64 wall_msr;		/* (v) MSR_KVM_WALL_CLOCK(_NEW) */
+	u64 steal_msr;		/* (v) MSR_KVM_STEAL_TIME */
+	bool wall_wanted;	/* (v) HV_REQ_CLOCK writes the wall clock too */
+	bool paused;		/* (v) tell the guest that it was stopped */
+	u64 steal_told;		/* (v) steal_ns when the record was written */
+	struct task_struct *task;	/* (v) whose run_delay was seen last; */
+	u64 run_delay;			/* (v) compared only, never followed */
+};
 
 /**
  * struct hv_vcpu - one virtual CPU
@@ -209,9 +235,11 @@ struct hv_vcpu {
 	u64 apic_base;				/* (v) lapic.c */
 	u64 misc_enable;			/* (v) msr.c */
 	u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];	/* (v) msr.c: stored only */
-	u64 mcg_cap, mcg_status, mcg_ctl, mce_banks[32 * 4];	/* (v) msr.c */
-	u64 hwcr, patch_level, tsc_adjust;	/* (v) msr.c */
-	struct hv_clock_vcpu *clock;		/* (v) */
+	u64 mcg_cap, mcg_status, mcg_ctl;			/* (v) mce.c */
+	u64 mce[HV_MCE_BANKS][4];		/* (v) mce.c: CTL, STATUS, ADDR, MISC */
+	u64 hwcr, patch_level, de_cfg, arch_caps;	/* (v) msr.c */
+	u64 tsc_adjust;				/* (v) clock.c */
+	struct hv_clock_vcpu clock;		/* (v) */
 
 	/* A one-page translation for fetching code, checked by its use. */
 	u64 fetch_page, fetch_cr3;		/* (v) linear page, its CR3 */
@@ -260,10 +288,8 @@ struct hv_vm {
 	struct hv_irqfds *irqfds;		/* (c) irqfd.c */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
 
-	s64 kvmclock_offset;			/* (l) clock.c */
+	struct hv_clock_vm clock;		/* own lock */
 	u64 boot_ns;				/* (c) CLOCK_BOOTTIME */
-	u64 wall_clock_gpa;			/* (l) clock.c */
-	u64 tsc_base_offset;			/* (l) shared by vCPUs made later */
 	u32 tss_addr_set:1;			/* (l) */
 
 	bool dead;				/* (a) mm is gone or fatal: refuse */
@@ -347,6 +373,7 @@ int hv_cpuid_supported(struct kvm_cpuid2 *head, struct kvm_cpuid_entry2 __user *
 int hv_cpuid_set(struct hv_vcpu *vcpu, const struct kvm_cpuid_entry2 *entry, u32 nent);
 int hv_cpuid_get(struct hv_vcpu *vcpu, struct kvm_cpuid2 *head,
 		 struct kvm_cpuid_entry2 __user *to);
+void hv_cpuid_destroy(struct hv_vcpu *vcpu);
 void hv_cpuid_refresh(struct hv_vcpu *vcpu);	/* CR4, XCR0, APIC base changed */
 void hv_cpuid_run(struct hv_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 const struct kvm_cpuid_entry2 *hv_cpuid_find(struct hv_vcpu *vcpu, u32 leaf, u32 sub);
@@ -358,7 +385,14 @@ int hv_msr_index_list(struct kvm_msr_list *head, u32 __user *to, bool features);
 int hv_msr_feature(u32 msr, u64 *value);
 void hv_msr_reset(struct hv_vcpu *vcpu);
 
-/* state.c: get and set for user space, control registers for exits */
+/* mce.c: machine-check banks, set by user space, read by the guest */
+#define HV_MCE_CAP	(MCG_CTL_P | MCG_SER_P)	/* KVM_X86_GET_MCE_CAP_SUPPORTED */
+int hv_mce_setup(struct hv_vcpu *vcpu, u64 mcg_cap);	/* KVM_X86_SETUP_MCE */
+int hv_mce_inject(struct hv_vcpu *vcpu, const struct kvm_x86_mce *mce);
+int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value);
+int hv_mce_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
+
+/* state.c, sregs.c: get and set for user space; creg.c: control registers */
 void hv_state_reset(struct hv_vcpu *vcpu, bool init);
 int hv_regs_get(struct hv_vcpu *vcpu, struct kvm_regs *regs);
 int hv_regs_set(struct hv_vcpu *vcpu, const struct kvm_regs *regs);
@@ -381,6 +415,7 @@ static inline bool hv_long_mode(struct hv_vcpu *vcpu);
 bool hv_code64(struct hv_vcpu *vcpu);		/* CS.L in long mode */
 
 /* fpu.c */
+void hv_fpu_init(void);				/* module load, before any vCPU */
 u64 hv_fpu_supported(void);			/* XCR0 bits guests may have */
 int hv_fpu_create(struct hv_vcpu *vcpu);
 void hv_fpu_destroy(struct hv_vcpu *vcpu);
@@ -396,9 +431,15 @@ int hv_xcrs_get(struct hv_vcpu *vcpu, struct kvm_xcrs *xcrs);
 int hv_xcrs_set(struct hv_vcpu *vcpu, const struct kvm_xcrs *xcrs);
 
 /* clock.c: TSC, kvmclock, wall clock, steal time */
-int hv_clock_create(struct hv_vcpu *vcpu);
-void hv_clock_destroy(struct hv_vcpu *vcpu);
+int hv_clock_init(void);			/* module load */
+void hv_clock_exit(void);			/* module unload, no VM left */
+void hv_clock_vm_init(struct hv_vm *vm);
+void hv_clock_create(struct hv_vcpu *vcpu);	/* vcpu->tsc_offset, like its peers */
 void hv_clock_reset(struct hv_vcpu *vcpu);
+/* Before each stay in the inner loop, IRQs on or off: asks for HV_REQ_STEAL
+ * and HV_REQ_CLOCK when there is a reason. moved: on another CPU than before.
+ */
+void hv_clock_load(struct hv_vcpu *vcpu, bool moved);
 int hv_clock_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value);
 int hv_clock_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
 void hv_clock_update(struct hv_vcpu *vcpu);	/* HV_REQ_CLOCK, may sleep */
@@ -408,6 +449,7 @@ int hv_clock_set(struct hv_vm *vm, const struct kvm_clock_data *data);
 u64 hv_guest_tsc(struct hv_vcpu *vcpu);
 void hv_guest_tsc_set(struct hv_vcpu *vcpu, u64 value, bool host);
 u32 hv_tsc_khz(void);
+int hv_kvmclock_ctrl(struct hv_vcpu *vcpu);	/* KVM_KVMCLOCK_CTRL */
 void hv_clock_hotplug(void);			/* after resume: all clocks anew */
 
 /* netlink.c */
