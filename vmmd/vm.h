@@ -28,6 +28,7 @@
 #include "vcpu.h"
 
 struct acpi_pm;
+struct balloon;
 struct boot_files;
 struct control;
 struct pci_host;
@@ -73,6 +74,7 @@ enum vm_state {
  * @vcpu: cfg.vcpus entries
  * @main_loop: event loop of the main thread
  * @console: by enum console_kind, NULL where the guest has none
+ * @balloon: virtio balloon, NULL where the guest has none
  * @domid: number in `hvctl list`
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
@@ -106,6 +108,7 @@ struct vm {
 	struct vcpu *vcpu;
 	struct loop *main_loop;
 	struct console *console[CONSOLE_KINDS];
+	struct balloon *balloon;
 	u32 domid;
 	enum vm_state state;
 	bool powered;
