@@ -20,7 +20,7 @@ struct vm;
  * @thread: valid when @started
  * @started: the thread exists; main thread only
  * @parked: the thread waits in vcpu.c for work; guarded by vm->run_lock
- * @tid: thread id of @thread for cpu time, 0 before it runs
+ * @ended: met an exit it cannot go on from; its thread only
  */
 struct vcpu {
 	struct vm *vm;
@@ -30,7 +30,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	bool parked;
-	int tid;
+	bool ended;
 };
 
 /**

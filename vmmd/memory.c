@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Guest RAM and the one bounds check for it. See memory.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hv.h"
+#include "log.h"
+#include "memory.h"
+
+/* A huge page maps both sides only when both are aligned to it. */
+#define HUGE_PAGE_BYTES (2 * MIB)
+
+int mem_create(struct guest_mem *m, u64 bytes)
+{
+	u64 low = bytes < MEM_LOW_LIMIT ? bytes : MEM_LOW_LIMIT;
+	u8 *map, *host;
+	int err;
+
+	memset(m, 0, sizeof(*m));
+	map = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED) {
+		err = errno;
+		log_err("cannot reserve %llu MiB for the guest: %s",
+			(unsigned long long)(bytes / MIB), strerror(err));
+		return -err;
+	}
+
+	/* Trim the reservation to the aligned part. */
+	host = (u8 *)ALIGN_UP((uintptr_t)map, HUGE_PAGE_BYTES);
+	if (host > map)
+		munmap(map, (size_t)(host - map));
+	munmap(host + bytes, (size_t)(map + HUGE_PAGE_BYTES - host));
+
+	/* Hosts without transparent huge pages refuse; 4 KiB pages do, too. */
+	madvise(host, bytes, MADV_HUGEPAGE);
+
+	m->host = host;
+	m->size = bytes;
+	m->region[m->nr++] = (struct mem_region){ .gpa = 0, .len = low, .host = host };
+	if (bytes > low)
+		m->region[m->nr++] = (struct mem_region){
+			.gpa = MEM_HIGH_BASE,
+			.len = bytes - low,
+			.host = host + low,
+		};
+	return 0;
+}
+
+void mem_destroy(struct guest_mem *m)
+{
+	if (m->host)
+		munmap(m->host, m->size);
+	memset(m, 0, sizeof(*m));
+}
+
+void mem_discard(struct guest_mem *m)
+{
+	madvise(m->host, m->size, MADV_DONTNEED);
+}
+
+int mem_register(const struct guest_mem *m, struct hv *hv)
+{
+	const struct mem_region *r;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < m->nr; i++) {
+		r = &m->region[i];
+		ret = hv_set_memslot(hv, i, r->gpa, r->len, r->host, 0);
+		if (ret) {
+			log_err("%s: cannot map guest memory at %#llx: %s", hv->path,
+				(unsigned long long)r->gpa, strerror(-ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void *mem_range(const struct guest_mem *m, u64 gpa, u64 len)
+{
+	const struct mem_region *r;
+	u32 i;
+
+	for (i = 0; i < m->nr; i++) {
+		r = &m->region[i];
+		if (gpa >= r->gpa && range_fits(gpa - r->gpa, len, r->len))
+			return r->host + (gpa - r->gpa);
+	}
+	return NULL;
+}
+
+int mem_read(const struct guest_mem *m, u64 gpa, void *buf, size_t len)
+{
+	const void *src = mem_range(m, gpa, len);
+
+	if (!src)
+		return -EFAULT;
+	memcpy(buf, src, len);
+	return 0;
+}
+
+int mem_write(const struct guest_mem *m, u64 gpa, const void *buf, size_t len)
+{
+	void *dst = mem_range(m, gpa, len);
+
+	if (!dst)
+		return -EFAULT;
+	memcpy(dst, buf, len);
+	return 0;
+}
