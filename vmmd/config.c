@@ -148,7 +148,7 @@ void config_free(struct config *cfg)
 int config_parse_text(const char *name, const char *text, size_t len, char *const overrides[],
 		      struct config *out, struct config_error *err)
 {
-	struct cfg_tree tree = { .file = name, .cfg = out, .err = err };
+	struct cfg_tree tree = {.file = name, .cfg = out, .err = err};
 	int ret;
 
 	*out = (struct config){

@@ -17,13 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_NAME_MAX		63	/* bytes; HVCTL_NAME_LEN less the NUL */
-#define CONFIG_DISKS_MAX	16	/* one letter of /dev/vdX each, and PCI slots */
-#define CONFIG_VIFS_MAX		8
-#define CONFIG_VCPUS_MAX	255	/* xAPIC ids below the broadcast id */
-#define CONFIG_VDEV_MAX		15
-#define CONFIG_IFNAME_MAX	15	/* IFNAMSIZ less the NUL */
-#define CONFIG_BRIDGE_DEFAULT	"hvbr0"
+#define CONFIG_NAME_MAX	      63 /* bytes; HVCTL_NAME_LEN less the NUL */
+#define CONFIG_DISKS_MAX      16 /* one letter of /dev/vdX each, and PCI slots */
+#define CONFIG_VIFS_MAX	      8
+#define CONFIG_VCPUS_MAX      255 /* xAPIC ids below the broadcast id */
+#define CONFIG_VDEV_MAX	      15
+#define CONFIG_IFNAME_MAX     15 /* IFNAMSIZ less the NUL */
+#define CONFIG_BRIDGE_DEFAULT "hvbr0"
 
 /**
  * struct config_pos - where a value was written
@@ -38,7 +38,7 @@ struct config_pos {
 };
 
 /* Room for a PATH_MAX path, its position, and a sentence about it. */
-#define CONFIG_ERROR_LEN	(4096 + 512)
+#define CONFIG_ERROR_LEN (4096 + 512)
 
 /**
  * struct config_error - the first thing that was wrong
@@ -49,7 +49,7 @@ struct config_error {
 };
 
 enum config_type {
-	CONFIG_TYPE_AUTO,	/* by what the kernel image offers */
+	CONFIG_TYPE_AUTO, /* by what the kernel image offers */
 	CONFIG_TYPE_PV,
 	CONFIG_TYPE_PVH,
 	CONFIG_TYPE_HVM,
@@ -59,8 +59,8 @@ enum config_type {
 enum config_action {
 	CONFIG_DESTROY,
 	CONFIG_RESTART,
-	CONFIG_RENAME_RESTART,		/* keep the corpse under NAME-N, start anew */
-	CONFIG_PRESERVE,		/* keep the corpse for the administrator */
+	CONFIG_RENAME_RESTART, /* keep the corpse under NAME-N, start anew */
+	CONFIG_PRESERVE,       /* keep the corpse for the administrator */
 	CONFIG_COREDUMP_DESTROY,
 	CONFIG_COREDUMP_RESTART,
 };
@@ -97,9 +97,9 @@ struct config_disk {
 };
 
 enum config_vif_type {
-	CONFIG_VIF_AUTO,	/* bridge for who may make taps, else user */
-	CONFIG_VIF_BRIDGE,	/* a tap on a bridge */
-	CONFIG_VIF_USER,	/* passt, no privilege needed */
+	CONFIG_VIF_AUTO,   /* bridge for who may make taps, else user */
+	CONFIG_VIF_BRIDGE, /* a tap on a bridge */
+	CONFIG_VIF_USER,   /* passt, no privilege needed */
 };
 
 /**
@@ -129,9 +129,9 @@ struct config_vif {
 };
 
 enum config_console {
-	CONFIG_CONSOLE_AUTO,	/* what the guest's command line says */
-	CONFIG_CONSOLE_SERIAL,	/* ttyS0 */
-	CONFIG_CONSOLE_VIRTIO,	/* hvc0 */
+	CONFIG_CONSOLE_AUTO,   /* what the guest's command line says */
+	CONFIG_CONSOLE_SERIAL, /* ttyS0 */
+	CONFIG_CONSOLE_VIRTIO, /* hvc0 */
 };
 
 /**
@@ -258,7 +258,7 @@ bool config_name_valid(const char *name);
 /** config_action_name - the word for @action in a file */
 const char *config_action_name(enum config_action action);
 
-#define CONFIG_UUID_STRLEN	37
+#define CONFIG_UUID_STRLEN 37
 
 /** config_uuid_format - 16 bytes as text with dashes into @out */
 void config_uuid_format(const uint8_t uuid[16], char out[CONFIG_UUID_STRLEN]);

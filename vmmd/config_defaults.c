@@ -11,7 +11,7 @@
 
 int cfg_default_name(struct config *cfg, const char *file)
 {
-	static const char *const endings[] = { ".cfg", ".conf", ".hvctl", ".xl", ".xm" };
+	static const char *const endings[] = {".cfg", ".conf", ".hvctl", ".xl", ".xm"};
 	const char *base = strrchr(file, '/');
 	size_t len;
 

@@ -17,9 +17,9 @@
 #include "config_spec.h"
 
 static const char *const options[] = {
-	"access",	"backend",	  "backendtype", "cdrom",	 "devtype", "discard",
-	"direct-io-safe", "format",	  "no-discard",	 "script",	 "specification",
-	"target",	"vdev",		  NULL,
+	"access",	 "backend",	   "backendtype", "cdrom",	"devtype",
+	"discard",	 "direct-io-safe", "format",	  "no-discard", "script",
+	"specification", "target",	   "vdev",	  NULL,
 };
 
 /* Places of the words without a name, in order. */
@@ -70,7 +70,7 @@ static int set_format(struct spec *spec, const struct cfg_field *field)
 /* hda..hdp, sda, xvdaa, vda, each with a partition number or not */
 static bool vdev_valid(const char *vdev)
 {
-	static const char *const families[] = { "hd", "sd", "xvd", "vd" };
+	static const char *const families[] = {"hd", "sd", "xvd", "vd"};
 	size_t letters;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
@@ -128,10 +128,10 @@ static int set_access(struct spec *spec, const struct cfg_field *field)
  */
 static int set_target(struct spec *spec, struct cfg_field field)
 {
-	static const char *const servers[] = { "file:", "tap:", "tap2:", "tapdisk:", "qdisk:",
-					       "ioemu:" };
-	static const char *const formats[] = { "raw", "aio", "qcow2", "qcow", "vhd", "vmdk",
-					       "qed", "sync", "ram" };
+	static const char *const servers[] = {
+		"file:", "tap:", "tap2:", "tapdisk:", "qdisk:", "ioemu:"};
+	static const char *const formats[] = {"raw",  "aio", "qcow2", "qcow", "vhd",
+					      "vmdk", "qed", "sync",  "ram"};
 	bool again = true;
 
 	if (cfg_field_skip(&field, "phy:")) {
@@ -176,8 +176,8 @@ static int check_backend(struct spec *spec, const struct cfg_field *field)
 	    cfg_field_is(field, "dom0"))
 		return 0;
 	return cfg_field_fail(spec->tree, field,
-			      "disk served by domain '%.*s': expected 0, the host",
-			      (int)field->len, cfg_field_text(field));
+			      "disk served by domain '%.*s': expected 0, the host", (int)field->len,
+			      cfg_field_text(field));
 }
 
 static int set_named(struct spec *spec, const struct cfg_field *key, const struct cfg_field *field)
@@ -205,18 +205,18 @@ static int set_named(struct spec *spec, const struct cfg_field *key, const struc
 		if (cfg_field_is(field, "phy") || cfg_field_is(field, "tap") ||
 		    cfg_field_is(field, "qdisk") || cfg_field_is(field, "standalone"))
 			return 0;
-		return cfg_field_fail(tree, field,
-				      "unknown backendtype: expected phy, tap, qdisk or standalone");
+		return cfg_field_fail(
+			tree, field, "unknown backendtype: expected phy, tap, qdisk or standalone");
 	}
 	if (cfg_field_is(key, "specification")) {
 		if (cfg_field_is(field, "xen") || cfg_field_is(field, "virtio"))
 			return 0;
-		return cfg_field_fail(tree, field,
-				      "unknown specification: expected xen or virtio");
+		return cfg_field_fail(tree, field, "unknown specification: expected xen or virtio");
 	}
 	if (cfg_field_is(key, "script"))
-		return cfg_field_fail(tree, key, "block scripts are not run: expected a path of an "
-						 "existing file or block device");
+		return cfg_field_fail(tree, key,
+				      "block scripts are not run: expected a path of an "
+				      "existing file or block device");
 	return cfg_field_unknown(tree, key, options);
 }
 
@@ -274,8 +274,9 @@ static int finish(struct spec *spec, const struct cfg_value *value)
 	disk->path_pos = value->pos;
 	if (spec->empty || !spec->given[PLACE_TARGET] || !target->len) {
 		if (target->len)
-			return cfg_field_fail(spec->tree, target,
-					      "an empty drive with a path: expected one of the two");
+			return cfg_field_fail(
+				spec->tree, target,
+				"an empty drive with a path: expected one of the two");
 		if (!disk->cdrom)
 			return cfg_fail(spec->tree, &value->pos,
 					"disk has no target: expected the path of a file or block "
@@ -284,7 +285,8 @@ static int finish(struct spec *spec, const struct cfg_value *value)
 	}
 	disk->path_pos = cfg_field_pos(target);
 	if (spec->phy && *cfg_field_text(target) != '/') {
-		if (asprintf(&disk->path, "/dev/%.*s", (int)target->len, cfg_field_text(target)) < 0)
+		if (asprintf(&disk->path, "/dev/%.*s", (int)target->len, cfg_field_text(target)) <
+		    0)
 			disk->path = NULL;
 	} else {
 		disk->path = cfg_absolute(cfg_field_text(target), target->len);
@@ -294,11 +296,11 @@ static int finish(struct spec *spec, const struct cfg_value *value)
 
 int cfg_disk_parse(struct cfg_tree *tree, const struct cfg_value *value, struct config_disk *disk)
 {
-	struct spec spec = { .tree = tree, .disk = disk };
+	struct spec spec = {.tree = tree, .disk = disk};
 	size_t at = 0;
 	int ret;
 
-	*disk = (struct config_disk){ .discard = true };
+	*disk = (struct config_disk){.discard = true};
 	if (value->kind != CFG_STRING)
 		return cfg_fail(tree, &value->pos,
 				"disk is not a text: expected 'format=raw,vdev=xvda,target=PATH'");
@@ -311,8 +313,8 @@ int cfg_disk_parse(struct cfg_tree *tree, const struct cfg_value *value, struct 
 			field = cfg_field_rest(value, field.start);
 			ret = set_target(&spec, field);
 			at = strlen(value->text);
-		} else if (!spec.next && !spec.given[PLACE_TARGET] && start == 0 &&
-			   field.len && *cfg_field_text(&field) == '/') {
+		} else if (!spec.next && !spec.given[PLACE_TARGET] && start == 0 && field.len &&
+			   *cfg_field_text(&field) == '/') {
 			ret = set_placed(&spec, &field);
 		} else if (cfg_field_split(&field, &key)) {
 			ret = set_named(&spec, &key, &field);

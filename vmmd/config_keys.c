@@ -13,7 +13,7 @@
 #include "config_tree.h"
 
 #define MEMORY_MIN_MIB 8u
-#define MEMORY_MAX_MIB (16u << 20)	/* 16 TiB */
+#define MEMORY_MAX_MIB (16u << 20) /* 16 TiB */
 
 /* Context ids 0 to 2 are the hypervisor, loopback and the host; -1 is any. */
 #define VSOCK_CID_MIN 3u
@@ -30,33 +30,36 @@ struct word {
 };
 
 static const struct word type_words[] = {
-	{ "auto", CONFIG_TYPE_AUTO }, { "pv", CONFIG_TYPE_PV },	  { "pvh", CONFIG_TYPE_PVH },
-	{ "hvm", CONFIG_TYPE_HVM },   { NULL, 0 },
+	{"auto", CONFIG_TYPE_AUTO},
+	{"pv", CONFIG_TYPE_PV},
+	{"pvh", CONFIG_TYPE_PVH},
+	{"hvm", CONFIG_TYPE_HVM},
+	{NULL, 0},
 };
 
 /* xm's word for type; "linux" and "generic" meant any kernel given by path. */
 static const struct word builder_words[] = {
-	{ "linux", CONFIG_TYPE_AUTO },
-	{ "generic", CONFIG_TYPE_AUTO },
-	{ "hvm", CONFIG_TYPE_HVM },
-	{ NULL, 0 },
+	{"linux", CONFIG_TYPE_AUTO},
+	{"generic", CONFIG_TYPE_AUTO},
+	{"hvm", CONFIG_TYPE_HVM},
+	{NULL, 0},
 };
 
 static const struct word action_words[] = {
-	{ "destroy", CONFIG_DESTROY },
-	{ "restart", CONFIG_RESTART },
-	{ "rename-restart", CONFIG_RENAME_RESTART },
-	{ "preserve", CONFIG_PRESERVE },
-	{ "coredump-destroy", CONFIG_COREDUMP_DESTROY },
-	{ "coredump-restart", CONFIG_COREDUMP_RESTART },
-	{ NULL, 0 },
+	{"destroy", CONFIG_DESTROY},
+	{"restart", CONFIG_RESTART},
+	{"rename-restart", CONFIG_RENAME_RESTART},
+	{"preserve", CONFIG_PRESERVE},
+	{"coredump-destroy", CONFIG_COREDUMP_DESTROY},
+	{"coredump-restart", CONFIG_COREDUMP_RESTART},
+	{NULL, 0},
 };
 
 static const struct word console_words[] = {
-	{ "auto", CONFIG_CONSOLE_AUTO },
-	{ "serial", CONFIG_CONSOLE_SERIAL },
-	{ "virtio", CONFIG_CONSOLE_VIRTIO },
-	{ NULL, 0 },
+	{"auto", CONFIG_CONSOLE_AUTO},
+	{"serial", CONFIG_CONSOLE_SERIAL},
+	{"virtio", CONFIG_CONSOLE_VIRTIO},
+	{NULL, 0},
 };
 
 const char *config_action_name(enum config_action action)
@@ -175,8 +178,8 @@ static int set_u32(struct keys *keys, const struct key *key, const struct cfg_va
 
 static int set_bool(struct keys *keys, const struct key *key, const struct cfg_value *value)
 {
-	static const char *const yes[] = { "1", "true", "yes", "on" };
-	static const char *const no[] = { "0", "false", "no", "off" };
+	static const char *const yes[] = {"1", "true", "yes", "on"};
+	static const char *const no[] = {"0", "false", "no", "off"};
 	bool *out = field(keys, key);
 	int ret = need_text(keys, key, value);
 
@@ -338,7 +341,8 @@ static int add_cpus(struct keys *keys, const struct cfg_value *value)
 	const char *p = value->text;
 
 	if (value->kind == CFG_LIST)
-		return cfg_fail(keys->tree, &value->pos, "cpus has a list in its list: %s", expected);
+		return cfg_fail(keys->tree, &value->pos, "cpus has a list in its list: %s",
+				expected);
 	if (!strcmp(p, "all")) {
 		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 			CPU_SET(cpu, set);
@@ -392,7 +396,8 @@ static int set_cpus(struct keys *keys, const struct key *key, const struct cfg_v
 		return ret;
 	cfg->affinity_set = CPU_COUNT(&cfg->affinity) > 0;
 	if (!cfg->affinity_set)
-		return cfg_fail(keys->tree, &value->pos, "cpus names no CPU: expected one at least");
+		return cfg_fail(keys->tree, &value->pos,
+				"cpus names no CPU: expected one at least");
 	return 0;
 }
 
@@ -473,32 +478,32 @@ static int set_serial(struct keys *keys, const struct key *key, const struct cfg
 #define AT(member) offsetof(struct config, member)
 
 static const struct key key_table[] = {
-	{ "balloon", set_bool, AT(balloon), 0, 0, NULL },
-	{ "builder", set_word, AT(type), 0, 0, builder_words },
-	{ "cmdline", set_cmdline, 0, 0, 0, NULL },
-	{ "console", set_word, AT(console), 0, 0, console_words },
-	{ "cpus", set_cpus, 0, 0, 0, NULL },
-	{ "device", set_path, AT(device), 0, 0, NULL },
-	{ "disk", set_disk, 0, 0, 0, NULL },
-	{ "extra", set_extra, 0, 0, 0, NULL },
-	{ "kernel", set_kernel, AT(kernel), 0, 0, NULL },
-	{ "maxmem", set_maxmem, AT(maxmem_mib), MEMORY_MIN_MIB, MEMORY_MAX_MIB, NULL },
-	{ "maxvcpus", set_maxvcpus, AT(maxvcpus), 1, CONFIG_VCPUS_MAX, NULL },
-	{ "memory", set_u64, AT(memory_mib), MEMORY_MIN_MIB, MEMORY_MAX_MIB, NULL },
-	{ "name", set_name, 0, 0, 0, NULL },
-	{ "on_crash", set_word, AT(on_crash), 0, 0, action_words },
-	{ "on_poweroff", set_word, AT(on_poweroff), 0, 0, action_words },
-	{ "on_reboot", set_word, AT(on_reboot), 0, 0, action_words },
-	{ "on_watchdog", set_word, AT(on_watchdog), 0, 0, action_words },
-	{ "ramdisk", set_ramdisk, AT(ramdisk), 0, 0, NULL },
-	{ "rng", set_bool, AT(rng), 0, 0, NULL },
-	{ "root", set_root, 0, 0, 0, NULL },
-	{ "serial", set_serial, AT(serial), 0, 0, NULL },
-	{ "type", set_word, AT(type), 0, 0, type_words },
-	{ "uuid", set_uuid, 0, 0, 0, NULL },
-	{ "vcpus", set_u32, AT(vcpus), 1, CONFIG_VCPUS_MAX, NULL },
-	{ "vif", set_vif, 0, 0, 0, NULL },
-	{ "vsock_cid", set_u32, AT(vsock_cid), VSOCK_CID_MIN, VSOCK_CID_MAX, NULL },
+	{"balloon", set_bool, AT(balloon), 0, 0, NULL},
+	{"builder", set_word, AT(type), 0, 0, builder_words},
+	{"cmdline", set_cmdline, 0, 0, 0, NULL},
+	{"console", set_word, AT(console), 0, 0, console_words},
+	{"cpus", set_cpus, 0, 0, 0, NULL},
+	{"device", set_path, AT(device), 0, 0, NULL},
+	{"disk", set_disk, 0, 0, 0, NULL},
+	{"extra", set_extra, 0, 0, 0, NULL},
+	{"kernel", set_kernel, AT(kernel), 0, 0, NULL},
+	{"maxmem", set_maxmem, AT(maxmem_mib), MEMORY_MIN_MIB, MEMORY_MAX_MIB, NULL},
+	{"maxvcpus", set_maxvcpus, AT(maxvcpus), 1, CONFIG_VCPUS_MAX, NULL},
+	{"memory", set_u64, AT(memory_mib), MEMORY_MIN_MIB, MEMORY_MAX_MIB, NULL},
+	{"name", set_name, 0, 0, 0, NULL},
+	{"on_crash", set_word, AT(on_crash), 0, 0, action_words},
+	{"on_poweroff", set_word, AT(on_poweroff), 0, 0, action_words},
+	{"on_reboot", set_word, AT(on_reboot), 0, 0, action_words},
+	{"on_watchdog", set_word, AT(on_watchdog), 0, 0, action_words},
+	{"ramdisk", set_ramdisk, AT(ramdisk), 0, 0, NULL},
+	{"rng", set_bool, AT(rng), 0, 0, NULL},
+	{"root", set_root, 0, 0, 0, NULL},
+	{"serial", set_serial, AT(serial), 0, 0, NULL},
+	{"type", set_word, AT(type), 0, 0, type_words},
+	{"uuid", set_uuid, 0, 0, 0, NULL},
+	{"vcpus", set_u32, AT(vcpus), 1, CONFIG_VCPUS_MAX, NULL},
+	{"vif", set_vif, 0, 0, 0, NULL},
+	{"vsock_cid", set_u32, AT(vsock_cid), VSOCK_CID_MIN, VSOCK_CID_MAX, NULL},
 };
 
 #define N_KEYS (sizeof(key_table) / sizeof(*key_table))
@@ -533,7 +538,8 @@ static int apply(struct keys *keys, const struct cfg_setting *setting)
 			return key_table[i].set(keys, &key_table[i], &setting->value);
 	why = cfg_ignored(setting->key);
 	if (why)
-		return cfg_warn(keys->tree, &setting->pos, "%s has no effect: %s", setting->key, why);
+		return cfg_warn(keys->tree, &setting->pos, "%s has no effect: %s", setting->key,
+				why);
 	return unknown_key(keys->tree, setting);
 }
 
@@ -542,7 +548,7 @@ static int settle(struct keys *keys)
 {
 	struct cfg_tree *tree = keys->tree;
 	struct config *cfg = tree->cfg;
-	struct config_pos start = { .line = 1, .col = 1 };
+	struct config_pos start = {.line = 1, .col = 1};
 	struct texts *texts = &keys->texts;
 	char *root = NULL;
 	int ret;
@@ -576,8 +582,8 @@ static int settle(struct keys *keys)
 	}
 	if (texts->root) {
 		/* A PV kernel has Xen's own disk drivers, which keep the name. */
-		root = cfg->type == CONFIG_TYPE_PV ? strdup(texts->root) :
-						     cfg_root_translate(cfg, texts->root);
+		root = cfg->type == CONFIG_TYPE_PV ? strdup(texts->root)
+						   : cfg_root_translate(cfg, texts->root);
 		if (!root)
 			return cfg_nomem(tree->err);
 	}
@@ -591,20 +597,22 @@ static int settle(struct keys *keys)
 static int set_defaults(struct keys *keys)
 {
 	struct cfg_tree *tree = keys->tree;
-	struct config_pos start = { .line = 1, .col = 1 };
+	struct config_pos start = {.line = 1, .col = 1};
 	int ret;
 
 	if (!keys->have_name) {
 		ret = cfg_default_name(tree->cfg, tree->file);
 		if (ret)
-			return cfg_fail(tree, &start, "no name, and the file's name makes none: "
-						      "expected name = 'NAME'");
+			return cfg_fail(tree, &start,
+					"no name, and the file's name makes none: "
+					"expected name = 'NAME'");
 	}
 	if (!keys->have_uuid) {
 		ret = cfg_default_uuid(tree->cfg->uuid);
 		if (ret)
-			return cfg_fail(tree, &start, "no random numbers for a uuid: expected uuid = "
-						      "'...'");
+			return cfg_fail(tree, &start,
+					"no random numbers for a uuid: expected uuid = "
+					"'...'");
 	}
 	cfg_default_macs(tree->cfg);
 	return 0;
@@ -612,7 +620,7 @@ static int set_defaults(struct keys *keys)
 
 int cfg_keys_apply(struct cfg_tree *tree)
 {
-	struct keys keys = { .tree = tree };
+	struct keys keys = {.tree = tree};
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < tree->n_settings; i++)

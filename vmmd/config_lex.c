@@ -54,7 +54,7 @@ static struct cfg_token fail(struct cfg_lexer *lx, const struct config_pos *pos,
 	va_start(ap, fmt);
 	cfg_verror(lx->err, lx->file, pos, fmt, ap);
 	va_end(ap);
-	return (struct cfg_token){ .kind = CFG_TOKEN_ERROR, .pos = *pos };
+	return (struct cfg_token){.kind = CFG_TOKEN_ERROR, .pos = *pos};
 }
 
 static int peek(const struct cfg_lexer *lx)
@@ -143,7 +143,7 @@ static int escape(struct cfg_lexer *lx)
 
 static struct cfg_token lex_string(struct cfg_lexer *lx)
 {
-	struct cfg_token token = { .kind = CFG_TOKEN_STRING, .pos = lx->pos, .verbatim = true };
+	struct cfg_token token = {.kind = CFG_TOKEN_STRING, .pos = lx->pos, .verbatim = true};
 	int quote = take(lx);
 	size_t room = 0, len = 0;
 	const char *p;
@@ -197,7 +197,7 @@ static bool word_byte(int c)
 
 static struct cfg_token lex_word(struct cfg_lexer *lx)
 {
-	struct cfg_token token = { .kind = CFG_TOKEN_WORD, .pos = lx->pos, .verbatim = true };
+	struct cfg_token token = {.kind = CFG_TOKEN_WORD, .pos = lx->pos, .verbatim = true};
 	const char *start = lx->at;
 
 	while (word_byte(peek(lx)))
@@ -212,7 +212,7 @@ static struct cfg_token lex_word(struct cfg_lexer *lx)
 
 static struct cfg_token lex_mark(struct cfg_lexer *lx, enum cfg_token_kind kind)
 {
-	struct cfg_token token = { .kind = kind, .pos = lx->pos };
+	struct cfg_token token = {.kind = kind, .pos = lx->pos};
 
 	take(lx);
 	return token;
@@ -228,7 +228,7 @@ struct cfg_token cfg_lex(struct cfg_lexer *lx)
 	c = peek(lx);
 	switch (c) {
 	case EOF:
-		return (struct cfg_token){ .kind = CFG_TOKEN_END, .pos = start };
+		return (struct cfg_token){.kind = CFG_TOKEN_END, .pos = start};
 	case '\n':
 	case ';':
 		return lex_mark(lx, CFG_TOKEN_NEWLINE);
@@ -247,7 +247,7 @@ struct cfg_token cfg_lex(struct cfg_lexer *lx)
 		take(lx);
 		if (peek(lx) == '=') {
 			take(lx);
-			return (struct cfg_token){ .kind = CFG_TOKEN_APPEND, .pos = start };
+			return (struct cfg_token){.kind = CFG_TOKEN_APPEND, .pos = start};
 		}
 		return fail(lx, &start, "'+' stands alone: expected +=");
 	}

@@ -35,7 +35,7 @@ struct name {
 
 static bool split(const char *text, struct name *name)
 {
-	static const char *const families[] = { "hd", "sd", "xvd", "vd" };
+	static const char *const families[] = {"hd", "sd", "xvd", "vd"};
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
 		size_t len = strlen(families[i]);
@@ -107,8 +107,8 @@ char *cfg_root_translate(const struct config *cfg, const char *root)
 	}
 	if (!best)
 		return strdup(root);
-	if (asprintf(&out, "/dev/vd%c%.*s%s", 'a' + (int)best_disk,
-		     whole ? (int)want.part_len : 0, want.part, rest) < 0)
+	if (asprintf(&out, "/dev/vd%c%.*s%s", 'a' + (int)best_disk, whole ? (int)want.part_len : 0,
+		     want.part, rest) < 0)
 		return NULL;
 	return out;
 }

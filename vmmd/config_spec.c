@@ -20,7 +20,7 @@ static struct cfg_field trimmed(const struct cfg_value *value, size_t start, siz
 		start++;
 	while (end > start && isspace((unsigned char)text[end - 1]))
 		end--;
-	return (struct cfg_field){ .value = value, .start = start, .len = end - start };
+	return (struct cfg_field){.value = value, .start = start, .len = end - start};
 }
 
 struct cfg_field cfg_field_next(const struct cfg_value *value, size_t *at)

@@ -64,7 +64,7 @@ static void value_free(struct cfg_value *value)
 		value_free(&value->items[i]);
 	free(value->items);
 	free(value->text);
-	*value = (struct cfg_value){ 0 };
+	*value = (struct cfg_value){0};
 }
 
 void cfg_tree_free(struct cfg_tree *tree)
@@ -100,7 +100,7 @@ static int parse_list(struct cfg_tree *tree, struct cfg_lexer *lx, const struct 
 
 	out->kind = CFG_LIST;
 	if (depth == DEPTH_MAX)
-		return cfg_fail(tree, open, "list in a list in a list: expected %d levels at most",
+		return cfg_fail(tree, open, "lists are nested too deep: expected %d levels at most",
 				DEPTH_MAX);
 	for (;;) {
 		token = lex_in_list(lx);
@@ -110,8 +110,8 @@ static int parse_list(struct cfg_tree *tree, struct cfg_lexer *lx, const struct 
 			return cfg_fail(tree, open, "list is not closed: expected ]");
 		if (out->n_items == ITEMS_MAX) {
 			free(token.text);
-			return cfg_fail(tree, &token.pos, "list is too long: expected %d items at most",
-					ITEMS_MAX);
+			return cfg_fail(tree, &token.pos,
+					"list is too long: expected %d items at most", ITEMS_MAX);
 		}
 		grown = reallocarray(out->items, out->n_items + 1, sizeof(*grown));
 		if (!grown) {
@@ -119,7 +119,7 @@ static int parse_list(struct cfg_tree *tree, struct cfg_lexer *lx, const struct 
 			return cfg_nomem(tree->err);
 		}
 		out->items = grown;
-		grown[out->n_items] = (struct cfg_value){ 0 };
+		grown[out->n_items] = (struct cfg_value){0};
 		ret = parse_value(tree, lx, token, depth + 1, &grown[out->n_items++]);
 		if (ret)
 			return ret;
@@ -136,8 +136,9 @@ static int parse_list(struct cfg_tree *tree, struct cfg_lexer *lx, const struct 
 			return cfg_fail(tree, open, "list is not closed: expected ]");
 		default:
 			free(token.text);
-			return cfg_fail(tree, &token.pos, "list item not followed by , or ]: "
-				"expected a comma between items");
+			return cfg_fail(tree, &token.pos,
+					"list item not followed by , or ]: "
+					"expected a comma between items");
 		}
 	}
 }
@@ -163,8 +164,9 @@ static int parse_value(struct cfg_tree *tree, struct cfg_lexer *lx, struct cfg_t
 	case CFG_TOKEN_WORD:
 		out->kind = token.kind == CFG_TOKEN_STRING ? CFG_STRING : CFG_WORD;
 		if (out->kind == CFG_WORD && !word_is_value(token.text)) {
-			ret = cfg_fail(tree, &token.pos, "'%s' has no quotes: expected '%s'",
-				       token.text, token.text);
+			ret = cfg_fail(tree, &token.pos,
+				       "'%s' has no quotes: expected '%s' in quotes", token.text,
+				       token.text);
 			free(token.text);
 			return ret;
 		}
@@ -256,7 +258,7 @@ static int set(struct cfg_tree *tree, struct cfg_token *key, bool append, struct
 	}
 	tree->settings = grown;
 	grown[tree->n_settings++] =
-		(struct cfg_setting){ .key = key->text, .pos = key->pos, .value = *value };
+		(struct cfg_setting){.key = key->text, .pos = key->pos, .value = *value};
 	key->text = NULL;
 	return 0;
 }
@@ -265,13 +267,14 @@ static bool is_key(const char *text)
 {
 	if (!isalpha((unsigned char)*text) && *text != '_')
 		return false;
-	return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
+	return text[strspn(text,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] ==
 	       '\0';
 }
 
 static int parse_setting(struct cfg_tree *tree, struct cfg_lexer *lx, struct cfg_token *key)
 {
-	struct cfg_value value = { 0 };
+	struct cfg_value value = {0};
 	struct cfg_token token;
 	bool append;
 	int ret;
@@ -285,7 +288,8 @@ static int parse_setting(struct cfg_tree *tree, struct cfg_lexer *lx, struct cfg
 	append = token.kind == CFG_TOKEN_APPEND;
 	if (token.kind != CFG_TOKEN_ASSIGN && !append) {
 		free(token.text);
-		return cfg_fail(tree, &token.pos, "no = after '%s': expected KEY = VALUE", key->text);
+		return cfg_fail(tree, &token.pos, "no = after '%s': expected KEY = VALUE",
+				key->text);
 	}
 
 	ret = parse_value(tree, lx, cfg_lex(lx), 0, &value);
@@ -335,7 +339,7 @@ int cfg_tree_read(struct cfg_tree *tree, const char *text, size_t len)
 		.file = tree->file,
 		.at = text,
 		.end = text + len,
-		.pos = { .line = 1, .col = 1 },
+		.pos = {.line = 1, .col = 1},
 		.err = tree->err,
 	};
 
@@ -346,7 +350,7 @@ int cfg_tree_read(struct cfg_tree *tree, const char *text, size_t len)
 
 int cfg_tree_override(struct cfg_tree *tree, const char *word, unsigned int number)
 {
-	struct config_pos pos = { .line = 1, .col = 1, .override = number };
+	struct config_pos pos = {.line = 1, .col = 1, .override = number};
 	const char *equals = strchr(word, '=');
 	struct cfg_lexer lx = {
 		.file = tree->file,
@@ -355,8 +359,8 @@ int cfg_tree_override(struct cfg_tree *tree, const char *word, unsigned int numb
 		.pos = pos,
 		.err = tree->err,
 	};
-	struct cfg_token key = { .pos = pos };
-	struct cfg_value value = { .kind = CFG_WORD, .verbatim = true, .pos = pos };
+	struct cfg_token key = {.pos = pos};
+	struct cfg_value value = {.kind = CFG_WORD, .verbatim = true, .pos = pos};
 	const char *start;
 	size_t key_len;
 	bool append;
@@ -370,6 +374,8 @@ int cfg_tree_override(struct cfg_tree *tree, const char *word, unsigned int numb
 		return read_settings(tree, &lx);
 
 	append = equals > word && equals[-1] == '+';
+	if (append)
+		start = equals + 1; /* blanks are part of what is added */
 	key_len = (size_t)(equals - word) - append;
 	while (key_len && strchr(" \t", word[key_len - 1]))
 		key_len--;

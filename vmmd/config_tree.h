@@ -13,15 +13,15 @@
 
 enum cfg_token_kind {
 	CFG_TOKEN_END,
-	CFG_TOKEN_NEWLINE,	/* or a semicolon */
-	CFG_TOKEN_WORD,		/* letters, digits, '_': a key, a number, True */
+	CFG_TOKEN_NEWLINE, /* or a semicolon */
+	CFG_TOKEN_WORD,	   /* letters, digits, '_': a key, a number, True */
 	CFG_TOKEN_STRING,
 	CFG_TOKEN_ASSIGN,
-	CFG_TOKEN_APPEND,	/* += */
+	CFG_TOKEN_APPEND, /* += */
 	CFG_TOKEN_OPEN,
 	CFG_TOKEN_CLOSE,
 	CFG_TOKEN_COMMA,
-	CFG_TOKEN_ERROR,	/* told already */
+	CFG_TOKEN_ERROR, /* told already */
 };
 
 /**

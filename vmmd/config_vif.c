@@ -43,8 +43,8 @@ static int set_mac(struct cfg_tree *tree, const struct cfg_field *field, struct 
 /* A network interface's name: what the kernel accepts. */
 static int set_ifname(struct cfg_tree *tree, const struct cfg_field *field, char *out)
 {
-	if (field->len && cfg_field_copy(field, out, CONFIG_IFNAME_MAX + 1) &&
-	    strcmp(out, ".") && strcmp(out, "..") && !strpbrk(out, "/: \t%"))
+	if (field->len && cfg_field_copy(field, out, CONFIG_IFNAME_MAX + 1) && strcmp(out, ".") &&
+	    strcmp(out, "..") && !strpbrk(out, "/: \t%"))
 		return 0;
 	return cfg_field_fail(tree, field,
 			      "bad interface name '%.*s': expected 1 to %d bytes without / : %%",
@@ -58,14 +58,13 @@ static int set_rate(struct cfg_tree *tree, const struct cfg_field *field, struct
 		const char *suffix;
 		uint64_t bits;
 	} units[] = {
-		{ "GB/s", 8000000000 }, { "Gb/s", 1000000000 }, { "MB/s", 8000000 },
-		{ "Mb/s", 1000000 },	{ "KB/s", 8000 },	{ "Kb/s", 1000 },
-		{ "B/s", 8 },		{ "b/s", 1 },
+		{"GB/s", 8000000000}, {"Gb/s", 1000000000}, {"MB/s", 8000000}, {"Mb/s", 1000000},
+		{"KB/s", 8000},	      {"Kb/s", 1000},	    {"B/s", 8},	       {"b/s", 1},
 	};
 	static const struct {
 		const char *suffix;
 		uint32_t us;
-	} times[] = { { "ms", 1000 }, { "us", 1 }, { "s", 1000000 } };
+	} times[] = {{"ms", 1000}, {"us", 1}, {"s", 1000000}};
 	const char *text = cfg_field_text(field);
 	struct cfg_field number = *field, time = *field;
 	const char *at = memchr(text, '@', field->len);
@@ -80,8 +79,7 @@ static int set_rate(struct cfg_tree *tree, const struct cfg_field *field, struct
 	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		size_t len = strlen(units[i].suffix);
 
-		if (number.len > len &&
-		    !memcmp(text + number.len - len, units[i].suffix, len)) {
+		if (number.len > len && !memcmp(text + number.len - len, units[i].suffix, len)) {
 			number.len -= len;
 			break;
 		}
@@ -97,8 +95,8 @@ static int set_rate(struct cfg_tree *tree, const struct cfg_field *field, struct
 	for (i = 0; i < sizeof(times) / sizeof(*times); i++) {
 		size_t len = strlen(times[i].suffix);
 
-		if (time.len > len && !memcmp(cfg_field_text(&time) + time.len - len,
-					      times[i].suffix, len)) {
+		if (time.len > len &&
+		    !memcmp(cfg_field_text(&time) + time.len - len, times[i].suffix, len)) {
 			time.len -= len;
 			if (!cfg_field_number(&time, UINT32_MAX / times[i].us, &interval) ||
 			    !interval)
@@ -108,10 +106,11 @@ static int set_rate(struct cfg_tree *tree, const struct cfg_field *field, struct
 		}
 	}
 bad:
-	return cfg_field_fail(tree, field,
-			      "bad rate '%.*s': expected a number with B/s, KB/s, MB/s, GB/s, Kb/s, "
-			      "Mb/s or Gb/s, and @20ms or the like",
-			      (int)field->len, text);
+	return cfg_field_fail(
+		tree, field,
+		"bad rate '%.*s': expected a number with B/s, KB/s, MB/s, GB/s, Kb/s, "
+		"Mb/s or Gb/s, and @20ms or the like",
+		(int)field->len, text);
 }
 
 static int set_type(struct cfg_tree *tree, const struct cfg_field *field, struct config_vif *vif)
@@ -122,9 +121,9 @@ static int set_type(struct cfg_tree *tree, const struct cfg_field *field, struct
 		vif->type = CONFIG_VIF_BRIDGE;
 	else if (!cfg_field_is(field, "ioemu") && !cfg_field_is(field, "vif") &&
 		 !cfg_field_is(field, "netfront"))
-		return cfg_field_fail(tree, field,
-				      "unknown vif type '%.*s': expected bridge, user, vif or ioemu",
-				      (int)field->len, cfg_field_text(field));
+		return cfg_field_fail(
+			tree, field, "unknown vif type '%.*s': expected bridge, user, vif or ioemu",
+			(int)field->len, cfg_field_text(field));
 	return 0;
 }
 
@@ -139,8 +138,7 @@ static int set_model(struct cfg_tree *tree, const struct cfg_field *field, struc
 			(int)field->len, cfg_field_text(field));
 }
 
-static int set_backend(struct cfg_tree *tree, const struct cfg_field *field,
-		       struct config_vif *vif)
+static int set_backend(struct cfg_tree *tree, const struct cfg_field *field, struct config_vif *vif)
 {
 	(void)vif;
 	if (!field->len || cfg_field_is(field, "0") || cfg_field_is(field, "Domain-0") ||
@@ -157,8 +155,7 @@ static int set_bridge(struct cfg_tree *tree, const struct cfg_field *field, stru
 	return set_ifname(tree, field, vif->bridge);
 }
 
-static int set_vifname(struct cfg_tree *tree, const struct cfg_field *field,
-		       struct config_vif *vif)
+static int set_vifname(struct cfg_tree *tree, const struct cfg_field *field, struct config_vif *vif)
 {
 	return set_ifname(tree, field, vif->ifname);
 }
@@ -197,8 +194,7 @@ static int set_script(struct cfg_tree *tree, const struct cfg_field *field, stru
 	return vif->script ? 0 : cfg_nomem(tree->err);
 }
 
-static int set_nothing(struct cfg_tree *tree, const struct cfg_field *field,
-		       struct config_vif *vif)
+static int set_nothing(struct cfg_tree *tree, const struct cfg_field *field, struct config_vif *vif)
 {
 	struct config_pos pos = cfg_field_pos(field);
 
@@ -211,10 +207,10 @@ static const struct {
 	const char *key;
 	int (*set)(struct cfg_tree *tree, const struct cfg_field *field, struct config_vif *vif);
 } setters[] = {
-	{ "backend", set_backend }, { "bridge", set_bridge },	{ "gatewaydev", set_nothing },
-	{ "ip", set_ip },	    { "mac", set_mac },		{ "model", set_model },
-	{ "mtu", set_mtu },	    { "rate", set_rate },	{ "script", set_script },
-	{ "trusted", set_nothing }, { "type", set_type },	{ "vifname", set_vifname },
+	{"backend", set_backend}, {"bridge", set_bridge}, {"gatewaydev", set_nothing},
+	{"ip", set_ip},		  {"mac", set_mac},	  {"model", set_model},
+	{"mtu", set_mtu},	  {"rate", set_rate},	  {"script", set_script},
+	{"trusted", set_nothing}, {"type", set_type},	  {"vifname", set_vifname},
 };
 
 #define N_SETTERS (sizeof(setters) / sizeof(*setters))
@@ -222,7 +218,7 @@ static const struct {
 static int set_option(struct cfg_tree *tree, const struct cfg_field *key,
 		      const struct cfg_field *field, struct config_vif *vif)
 {
-	const char *known[N_SETTERS + 1] = { NULL };
+	const char *known[N_SETTERS + 1] = {NULL};
 
 	for (size_t i = 0; i < N_SETTERS; i++) {
 		if (cfg_field_is(key, setters[i].key))
@@ -237,7 +233,7 @@ int cfg_vif_parse(struct cfg_tree *tree, const struct cfg_value *value, struct c
 	size_t at = 0;
 	int ret;
 
-	*vif = (struct config_vif){ .bridge = CONFIG_BRIDGE_DEFAULT, .pos = value->pos };
+	*vif = (struct config_vif){.bridge = CONFIG_BRIDGE_DEFAULT, .pos = value->pos};
 	if (value->kind != CFG_STRING)
 		return cfg_fail(tree, &value->pos,
 				"vif is not a text: expected 'bridge=NAME,mac=ADDRESS' or ''");
@@ -247,7 +243,8 @@ int cfg_vif_parse(struct cfg_tree *tree, const struct cfg_value *value, struct c
 		if (!field.len)
 			continue;
 		if (!cfg_field_split(&field, &key))
-			return cfg_field_fail(tree, &field, "'%.*s' is no option: expected KEY=VALUE",
+			return cfg_field_fail(tree, &field,
+					      "'%.*s' is no option: expected KEY=VALUE",
 					      (int)field.len, cfg_field_text(&field));
 		ret = set_option(tree, &key, &field, vif);
 		if (ret)

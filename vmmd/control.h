@@ -15,8 +15,8 @@
 struct vm;
 struct control;
 
-#define CONTROL_PACKET_MAX	32768	/* bytes, either direction */
-#define CONTROL_CLIENTS_MAX	16
+#define CONTROL_PACKET_MAX  32768 /* bytes, either direction */
+#define CONTROL_CLIENTS_MAX 16
 
 /**
  * control_create - open the control socket and serve it on the main loop

@@ -8,8 +8,9 @@
  *	ROOT/.domid		the last number given on a node that gives none
  *	ROOT/NAME/lock		locked for as long as the guest's vmmd lives
  *	ROOT/NAME/control	its control socket
- *	ROOT/log/NAME.log	what it had to say; outlives the guest
+ *	ROOT/.log/NAME.log	what it had to say; outlives the guest
  *
+ * No guest's name starts with a dot, so the two kinds of entry never meet.
  * All locks are open-file-description locks: the kernel drops them with the
  * process however it dies, and asking who holds one takes nothing. A NAME
  * whose lock is free is a corpse, and whoever meets it first removes it.
@@ -24,15 +25,16 @@
 
 #include "config.h"
 
-#define RUNTIME_CONTROL		"control"
-#define RUNTIME_ERROR_LEN	512
+#define RUNTIME_CONTROL	  "control"
+#define RUNTIME_LOG_DIR	  ".log"
+#define RUNTIME_ERROR_LEN 512
 
 /*
  * User ids for guests that root starts: outside every range that Debian,
  * systemd (UIDS-GIDS) or subuid allocation hands out, below 2^31.
  */
-#define RUNTIME_UID_BASE	1894000000u
-#define RUNTIME_UID_COUNT	32768u
+#define RUNTIME_UID_BASE  1894000000u
+#define RUNTIME_UID_COUNT 32768u
 
 /**
  * struct runtime - a guest's place in the run-time directory
@@ -42,7 +44,7 @@
  * @dir_fd: ROOT/NAME
  * @lock_fd: ROOT/NAME/lock, locked
  * @uids_fd: ROOT/.uids, one byte locked; -1 when no user id was claimed
- * @log_fd: ROOT/log/NAME.log, for appending
+ * @log_fd: ROOT/.log/NAME.log, for appending
  *
  * Main thread only.
  */

@@ -16,9 +16,9 @@
 #include <sys/types.h>
 
 enum sandbox_role {
-	ROLE_MAIN,	/* event loop: control socket, console, timers, restart */
-	ROLE_VCPU,	/* KVM_RUN and the device registers it traps on */
-	ROLE_IO,	/* one queue's data plane: io_uring, tap, eventfds */
+	ROLE_MAIN, /* event loop: control socket, console, timers, restart */
+	ROLE_VCPU, /* KVM_RUN and the device registers it traps on */
+	ROLE_IO,   /* one queue's data plane: io_uring, tap, eventfds */
 };
 
 /**
