@@ -12,8 +12,11 @@ ME=${0##*/}
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# need_root "$@": go on as root, by sudo where there is one.
 need_root() {
-	[ "$(id -u)" = 0 ] || die "must run as root (try sudo)"
+	[ "$(id -u)" != 0 ] || return 0
+	command -v sudo >/dev/null || die "must run as root"
+	exec sudo --preserve-env=KVER "$0" "$@"
 }
 
 # KVER: the kernel of the lab's host. Its headers build the module, so they

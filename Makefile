@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make            build the module, vmmd and hvctl under build/
+# make run        bring a guest's console up, here or in the lab
+# make check      all tests; make check-quick: those that take minutes
+# make help       the rest
+
+top := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+out := $(top)/build
+lab := $(top)/selftests/lab
+
+# The kernel to build the module for: the lab's, unless told otherwise.
+KVER ?= $(shell bash -c '. $(lab)/lib.sh; lab_kver' || uname -r)
+KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build /usr/src/linux-headers-$(KVER)))
+VERSION := $(shell sed -n 's/^\#define HV_VERSION[[:space:]]*"\(.*\)"/\1/p' $(wildcard $(top)/kmod/*.h $(top)/kmod/Kbuild))
+
+PREFIX	?= /usr/local
+# Kernels of other versions get a directory of their own.
+module_out ?= $(out)/kmod
+
+all: module vmmd
+
+help:
+	@echo 'make                the module, vmmd and hvctl, under build/'
+	@echo 'make run            a Debian guest on hvctl, its console in front of you'
+	@echo 'make check          all tests, ending with "N passed, N failed"'
+	@echo 'make check-quick    the tests that take minutes'
+	@echo 'make bench          measure, write Documentation/performance.md'
+	@echo 'make lint           checkpatch, sparse, W=1, clang-format, shell syntax'
+	@echo 'make setup          install the packages all of this needs (Debian 12)'
+	@echo 'make install        install for the running kernel (PREFIX=, DESTDIR=)'
+	@echo 'make dkms           let DKMS build the module for every kernel'
+	@echo 'make clean          remove what was built; make distclean: images too'
+
+setup:
+	@$(lab)/setup
+
+# kbuild writes beside the sources, so it gets a tree of links to them.
+module-tree = mkdir -p $(1) && find $(1) -xtype l -delete && \
+	cp -rsf $(top)/kmod/. $(1)/ && ln -sfn $(top)/uapi $(dir $(1))uapi
+
+module:
+	@test -n '$(KDIR)' || { echo 'no kernel headers for $(KVER); make setup' >&2; exit 1; }
+	@$(call module-tree,$(module_out))
+	$(MAKE) -C $(KDIR) M=$(module_out) modules
+
+vmmd:
+	$(MAKE) -C $(top)/vmmd
+
+selftests:
+	$(MAKE) -C $(top)/selftests
+
+run: setup
+	@$(lab)/run
+
+check: setup
+	@$(lab)/check
+
+check-quick: setup
+	@$(lab)/check --quick
+
+bench: setup all
+	@$(lab)/fetch-linux
+	$(MAKE) -C $(top)/selftests/bench bench
+
+lint: setup
+	@$(lab)/lint
+
+install: all
+	$(MAKE) module KVER=$(shell uname -r) module_out=$(out)/kmod-$(shell uname -r)
+	install -D -m 644 $(out)/kmod-$(shell uname -r)/hvctl.ko \
+		$(DESTDIR)/lib/modules/$(shell uname -r)/updates/hvctl.ko
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
+	$(MAKE) install-data
+	test -n '$(DESTDIR)' || depmod
+
+# Everything but binaries: rules, the group, the header, the manual pages.
+install-data:
+	install -D -m 644 $(top)/kmod/hvctl.modprobe.conf $(DESTDIR)/etc/modprobe.d/hvctl.conf
+	install -D -m 644 $(top)/kmod/60-hvctl.rules $(DESTDIR)/lib/udev/rules.d/60-hvctl.rules
+	install -D -m 644 $(top)/uapi/hvctl.h $(DESTDIR)$(PREFIX)/include/hvctl.h
+	set -e; for page in $(wildcard $(top)/Documentation/man/*.[58]); do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; \
+	done
+	test -n '$(DESTDIR)' || getent group hvctl >/dev/null || groupadd -r hvctl
+	test -n '$(DESTDIR)' || ! command -v udevadm >/dev/null || udevadm control --reload || true
+
+dkms_src := /usr/src/hvctl-$(VERSION)
+
+dkms: vmmd
+	@command -v dkms >/dev/null || { echo 'dkms is not installed (apt-get install dkms)' >&2; exit 1; }
+	rm -rf $(dkms_src)
+	mkdir -p $(dkms_src)
+	cp -r $(top)/Kbuild $(top)/kmod $(top)/uapi $(dkms_src)/
+	sed 's/@VERSION@/$(VERSION)/' $(top)/kmod/dkms.conf >$(dkms_src)/dkms.conf
+	dkms install --force hvctl/$(VERSION)
+	install -D -m 755 -t $(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
+	$(MAKE) install-data
+
+clean:
+	rm -rf $(out)/kmod* $(out)/vmmd* $(out)/selftests $(out)/unit $(out)/check $(out)/lint $(out)/uapi
+
+distclean:
+	rm -rf $(out)
+
+.PHONY: all help setup module vmmd selftests run check check-quick bench lint install \
+	install-data dkms clean distclean
