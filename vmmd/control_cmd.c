@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The requests of the control socket: one table, one function each.
+ * Documentation/control.rst describes them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/virtio_balloon.h>
+
+#include "control.h"
+#include "control_cmd.h"
+#include "hvctl.h"
+#include "virtio/balloon.h"
+#include "vm.h"
+
+static void put_u64(struct json_object *to, const char *key, u64 value)
+{
+	json_object_object_add(to, key, json_object_new_uint64(value));
+}
+
+static void put_text(struct json_object *to, const char *key, const char *value)
+{
+	json_object_object_add(to, key, value ? json_object_new_string(value) : NULL);
+}
+
+/* An answer of ok stays as it is; a negative errno becomes a message. */
+static void answer_errno(struct control_answer *answer, int ret, const char *what)
+{
+	if (ret < 0)
+		put_text(answer->json, "error", what);
+}
+
+static const char *get_text(struct json_object *request, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(request, key, &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return NULL;
+	return json_object_get_string(value);
+}
+
+static u64 ram_bytes(const struct vm *vm)
+{
+	return vm->mem.size;
+}
+
+static void put_identity(struct vm *vm, struct json_object *to)
+{
+	static const char *const types[] = {"auto", "pv", "pvh", "hvm"};
+	char uuid[CONFIG_UUID_STRLEN];
+
+	config_uuid_format(vm->cfg.uuid, uuid);
+	put_text(to, "name", vm->cfg.name);
+	put_text(to, "uuid", uuid);
+	put_u64(to, "domid", vm->domid);
+	put_u64(to, "pid", (u64)getpid());
+	put_text(to, "state", vm_state_name(vm->state));
+	put_text(to, "type", types[vm->cfg.type]);
+	put_text(to, "device", vm->hv.path);
+	put_u64(to, "restarts", vm->restarts);
+}
+
+static void put_memory(struct vm *vm, struct json_object *to)
+{
+	u64 ram = ram_bytes(vm), left = 0;
+
+	if (vm->balloon) {
+		struct balloon_stats stats;
+
+		balloon_get_stats(vm->balloon, &stats);
+		left = stats.actual < ram ? stats.actual : ram;
+		put_u64(to, "balloon_target", stats.target);
+		put_u64(to, "balloon_actual", stats.actual);
+		if (stats.valid & 1u << VIRTIO_BALLOON_S_MEMFREE)
+			put_u64(to, "memory_free", stats.stat[VIRTIO_BALLOON_S_MEMFREE]);
+		if (stats.valid & 1u << VIRTIO_BALLOON_S_AVAIL)
+			put_u64(to, "memory_available", stats.stat[VIRTIO_BALLOON_S_AVAIL]);
+	}
+	put_u64(to, "memory", ram - left);
+	put_u64(to, "maxmem", ram);
+}
+
+static void put_exits(struct vcpu *vcpu, struct json_object *to)
+{
+	struct hvctl_vcpu_stats stats = {.size = sizeof(stats)};
+	struct json_object *exits;
+	u64 sum = 0;
+
+	if (!vcpu->vm->hv.is_hvctl || vcpu->fd < 0 || ioctl(vcpu->fd, HVCTL_GET_VCPU_STATS, &stats))
+		return;
+	if (stats.classes > ARRAY_SIZE(stats.exits))
+		stats.classes = ARRAY_SIZE(stats.exits);
+	exits = json_object_new_array();
+	for (u32 i = 0; i < stats.classes; i++) {
+		json_object_array_add(exits, json_object_new_uint64(stats.exits[i]));
+		/* Returns to user space were counted by their cause already. */
+		if (i != HVCTL_EXIT_USER)
+			sum += stats.exits[i];
+	}
+	json_object_object_add(to, "exits_by_class", exits);
+	put_u64(to, "exits", sum);
+	put_u64(to, "steal_ns", stats.steal_ns);
+	put_u64(to, "halt_ns", stats.halt_ns);
+}
+
+/* Returns the CPU time of all vCPUs. */
+static u64 put_vcpus(struct vm *vm, struct json_object *to)
+{
+	struct json_object *list = json_object_new_array();
+	u64 sum = 0;
+
+	for (unsigned int i = 0; i < vm->cfg.vcpus; i++) {
+		struct json_object *entry = json_object_new_object();
+		u64 ns = vm->powered ? vcpu_cpu_ns(&vm->vcpu[i]) : 0;
+
+		put_u64(entry, "id", i);
+		put_u64(entry, "cpu_ns", ns);
+		if (vm->powered)
+			put_exits(&vm->vcpu[i], entry);
+		json_object_array_add(list, entry);
+		sum += ns;
+	}
+	json_object_object_add(to, "vcpu", list);
+	return sum;
+}
+
+static void put_devices(struct vm *vm, struct json_object *to)
+{
+	static const char *const kinds[] = {"other", "block", "net"};
+	struct json_object *list = json_object_new_array();
+
+	for (struct device *dev = vm->devices; dev; dev = dev->next) {
+		struct json_object *entry;
+		struct device_stats stats = {0};
+
+		if (!dev->stats || dev->kind == DEVICE_OTHER)
+			continue;
+		dev->stats(dev, &stats);
+		entry = json_object_new_object();
+		put_text(entry, "name", dev->name);
+		put_text(entry, "kind", kinds[dev->kind]);
+		put_u64(entry, "read_bytes", stats.read_bytes);
+		put_u64(entry, "write_bytes", stats.write_bytes);
+		put_u64(entry, "reads", stats.reads);
+		put_u64(entry, "writes", stats.writes);
+		put_u64(entry, "errors", stats.errors);
+		json_object_array_add(list, entry);
+	}
+	json_object_object_add(to, "devices", list);
+}
+
+static void cmd_status(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	put_identity(vm, answer->json);
+	put_memory(vm, answer->json);
+	put_u64(answer->json, "vcpus", vm->cfg.vcpus);
+	put_u64(answer->json, "cpu_ns", put_vcpus(vm, answer->json));
+	put_devices(vm, answer->json);
+	for (int kind = 0; kind < CONSOLE_KINDS; kind++)
+		if (vm->console[kind])
+			put_text(answer->json, kind == CONSOLE_SERIAL ? "serial_pty" : "virtio_pty",
+				 console_pty(vm->console[kind]));
+}
+
+static void cmd_pause(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	if (vm->state == VM_PAUSED)
+		return;
+	if (vm->state != VM_RUNNING) {
+		put_text(answer->json, "error", "the guest does not run");
+		return;
+	}
+	vm_pause(vm);
+	answer->event = "paused";
+}
+
+static void cmd_unpause(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	int ret;
+
+	(void)request;
+	if (vm->state == VM_RUNNING)
+		return;
+	ret = vm_resume(vm);
+	answer_errno(answer, ret, ret == -EINVAL ? "the guest has ended" : strerror(-ret));
+	if (!ret)
+		answer->event = "resumed";
+}
+
+static void press_button(struct vm *vm, bool reboot, struct control_answer *answer)
+{
+	int ret = vm_power_button(vm, reboot);
+
+	if (ret == -EAGAIN)
+		put_text(answer->json, "error",
+			 "the guest does not listen to its power button (yet)");
+	else
+		answer_errno(answer, ret, "the guest does not run");
+}
+
+static void cmd_shutdown(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	press_button(vm, false, answer);
+}
+
+static void cmd_reboot(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	press_button(vm, true, answer);
+}
+
+static void cmd_destroy(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	(void)answer;
+	vm_request(vm, VM_DESTROY, "destroyed by hvctl");
+}
+
+/* The console that the kernel itself will take for /dev/console: the last one. */
+static enum console_kind default_console(const struct vm *vm)
+{
+	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
+	const char *p = vm->cfg.cmdline;
+
+	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
+		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
+	while ((p = strstr(p, "console="))) {
+		bool word = p == vm->cfg.cmdline || p[-1] == ' ';
+
+		p += strlen("console=");
+		if (word && !strncmp(p, "ttyS", strlen("ttyS")))
+			kind = CONSOLE_SERIAL;
+		else if (word && !strncmp(p, "hvc", strlen("hvc")))
+			kind = CONSOLE_VIRTIO;
+	}
+	return kind;
+}
+
+static void cmd_console(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	const char *type = get_text(request, "type");
+	enum console_kind kind;
+	int pair[2], ret;
+
+	if (!type)
+		kind = default_console(vm);
+	else if (!strcmp(type, "serial"))
+		kind = CONSOLE_SERIAL;
+	else if (!strcmp(type, "virtio") || !strcmp(type, "pv"))
+		kind = CONSOLE_VIRTIO;
+	else {
+		put_text(answer->json, "error", "unknown console: expected serial, virtio or pv");
+		return;
+	}
+	if (!vm->console[kind]) {
+		put_text(answer->json, "error", "the guest has no such console");
+		return;
+	}
+	/*
+	 * The socket is of our making: what a client passes could be anything,
+	 * and reading from it could wait for ever.
+	 */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+		put_text(answer->json, "error", strerror(errno));
+		return;
+	}
+	ret = console_attach(vm->console[kind], pair[0], true);
+	if (ret) {
+		close(pair[1]);
+		put_text(answer->json, "error", strerror(-ret));
+		return;
+	}
+	answer->fd = pair[1];
+}
+
+static void cmd_mem_set(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	u64 ram = ram_bytes(vm), want;
+	struct json_object *mib;
+
+	if (!json_object_object_get_ex(request, "mib", &mib) ||
+	    !json_object_is_type(mib, json_type_int)) {
+		put_text(answer->json, "error", "no amount: expected \"mib\"");
+		return;
+	}
+	if (!vm->balloon) {
+		put_text(answer->json, "error", "the guest has no balloon");
+		return;
+	}
+	want = json_object_get_uint64(mib);
+	if (!want || want > ram / MIB) {
+		char text[96];
+
+		snprintf(text, sizeof(text), "%llu MiB cannot be had: expected 1 to %llu",
+			 (unsigned long long)want, (unsigned long long)(ram / MIB));
+		put_text(answer->json, "error", text);
+		return;
+	}
+	balloon_set_target(vm->balloon, ram - want * MIB);
+}
+
+static void cmd_subscribe(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	(void)request;
+	put_identity(vm, answer->json);
+	answer->subscribe = true;
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct vm *vm, struct json_object *request, struct control_answer *answer);
+} commands[] = {
+	{"console", cmd_console}, {"destroy", cmd_destroy},	{"mem-set", cmd_mem_set},
+	{"pause", cmd_pause},	  {"reboot", cmd_reboot},	{"shutdown", cmd_shutdown},
+	{"status", cmd_status},	  {"subscribe", cmd_subscribe}, {"unpause", cmd_unpause},
+};
+
+void control_command(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	const char *name = get_text(request, "cmd");
+	struct json_object *error;
+
+	if (!name) {
+		put_text(answer->json, "error", "no request: expected {\"cmd\": \"NAME\"}");
+	} else {
+		size_t i;
+
+		for (i = 0; i < ARRAY_SIZE(commands); i++)
+			if (!strcmp(name, commands[i].name))
+				break;
+		if (i < ARRAY_SIZE(commands))
+			commands[i].run(vm, request, answer);
+		else
+			put_text(answer->json, "error", "unknown request");
+	}
+	json_object_object_add(
+		answer->json, "ok",
+		json_object_new_boolean(!json_object_object_get_ex(answer->json, "error", &error)));
+}
