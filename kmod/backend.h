@@ -55,7 +55,6 @@ enum hv_reason {
 	HV_R_MONITOR,
 	HV_R_MWAIT,
 	HV_R_UNDEFINED,		/* an instruction the guest's CPU lacks */
-	HV_R_TASK_SWITCH,
 	HV_R_INIT,		/* INIT signal; ignored */
 	HV_R_SHUTDOWN,		/* triple fault */
 	HV_R_FAIL_ENTRY,	/* the CPU refused the control block */
@@ -174,11 +173,16 @@ struct hv_backend {
 	/* Move parts between the control block and vcpu->state. */
 	void (*fetch)(struct hv_vcpu *vcpu, u32 parts);
 	void (*store)(struct hv_vcpu *vcpu, u32 parts);
-	/* CPUID, guest debugging or feature set changed: new intercepts. */
+	/* vcpu->dr_live or vcpu->want_cr8 changed: new intercepts. */
 	void (*update_intercepts)(struct hv_vcpu *vcpu);
 	/* New guest TSC offset in vcpu->tsc_offset. */
 	void (*update_tsc)(struct hv_vcpu *vcpu);
 
+	/* IRQs off: the inner loop begins and ends; the thread keeps this CPU
+	 * in between.
+	 */
+	void (*begin)(struct hv_vcpu *vcpu);
+	void (*end)(struct hv_vcpu *vcpu);
 	/* IRQs off: this vCPU is about to run on a CPU where it was not the
 	 * last to run (predictor barrier, TLB tag).
 	 */

@@ -32,6 +32,7 @@
 #include <linux/rcuwait.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <asm/mce.h>
 #include "../uapi/hvctl.h"
 
 #include "backend.h"
@@ -44,6 +45,8 @@
 
 #define HV_MAX_VCPUS	288
 #define HV_MAX_CPUID	256
+#define HV_VERSION	"0.1"
+#define HV_RUN_ORDER	1	/* pages of the vCPU mapping, as a power of 2 */
 #define HV_MCE_BANKS	32
 
 /* What a handler says to the run loop. Errors are negative. */
@@ -77,6 +80,7 @@ struct hv_state {
 	u8 cr8;
 	u8 shadow;			/* KVM_X86_SHADOW_INT_* */
 	u8 cpl;				/* current privilege level, always current */
+	bool code64;			/* CS.L in long mode, always current */
 	bool nmi_blocked;		/* between NMI and IRET */
 
 	u64 cr0, cr3, cr4, efer;	/* HV_PART_CR */
@@ -97,28 +101,15 @@ struct hv_state {
 	u64 virt_spec_ctrl;
 };
 
-/**
- * struct hv_mmio - an access to device memory that is under way
- *
- * All (v). Filled by hv_mmio_decode(), consumed by exit_mmio.c.
- */
-struct hv_mmio {
-	u64 gpa;
-	struct hv_insn insn;
-	u64 value;		/* to be written, or what was read */
-	u8 size;
-	bool write;
-};
-
 /* vcpu->requests: what must be done before the next entry. */
 enum hv_request {
 	HV_REQ_FLUSH_TLB,	/* forget all guest translations */
 	HV_REQ_EVENT,		/* look at the irqchip again */
-	HV_REQ_TIMER,		/* the LAPIC timer's deadline has passed */
+	HV_REQ_TIMER,		/* the LAPIC timer is armed on another CPU */
 	HV_REQ_CLOCK,		/* rewrite the kvmclock page */
 	HV_REQ_STEAL,		/* rewrite the steal-time record */
 	HV_REQ_NMI,		/* an NMI came in */
-	HV_REQ_SMI,		/* reserved: SMM is not offered */
+	HV_REQ_TRIPLE,		/* triple fault while an exit was handled */
 	HV_REQ_INIT,		/* INIT or SIPI came in */
 	HV_REQ_TSC,		/* tsc_offset changed */
 	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
@@ -127,6 +118,11 @@ enum hv_request {
 /* Requests that the inner loop serves without leaving. */
 #define HV_REQ_HOT	(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_EVENT) | \
 			 BIT(HV_REQ_TIMER) | BIT(HV_REQ_TSC))
+
+/* vcpu->sipi: an INIT forgets the SIPI before it, a SIPI stays after INIT. */
+#define HV_SIPI_VECTOR	0xff
+#define HV_SIPI_PENDING	BIT(8)
+#define HV_INIT_PENDING	BIT(9)
 
 enum hv_vcpu_mode {
 	HV_OUTSIDE,		/* not in the inner loop */
@@ -200,10 +196,14 @@ struct hv_vcpu {
 	struct hv_event event;			/* (v) */
 	bool want_window;			/* (v) exit when IF opens */
 	bool want_nmi_window;			/* (v) */
+	bool want_cr8;				/* (v) exit when CR8 is written */
+	bool dr_live;				/* (v) DR0-3 are in the CPU */
+	bool dr_armed;				/* (v) ... and must be, always */
 	bool event_check;			/* (v) irqchip may have something */
 	unsigned long requests;			/* (a) BIT(enum hv_request) */
 	int mode;				/* (a) enum hv_vcpu_mode */
-	int cpu;				/* (a) where it runs or ran last */
+	int cpu;				/* (a) where it runs, if inside */
+	int last_cpu;				/* (v) where it ran last */
 	struct hv_exit exit;			/* (v) */
 	void *hw;				/* (v) the back end's own */
 
@@ -217,12 +217,8 @@ struct hv_vcpu {
 
 	struct hv_lapic *lapic;			/* (c) NULL without irqchip */
 	u32 mp_state;				/* (v); remote INIT/SIPI by request */
-	unsigned long sipi;			/* (a) bit 8: pending, 0-7: vector */
+	unsigned long sipi;			/* (a) HV_SIPI_* and the vector */
 	unsigned long nmi_pending;		/* (a) count, at most 2 */
-	bool nmi_inject_ready;			/* (v) */
-
-	/* Exceptions of our own making, before they become event. */
-	bool ready_for_injection;		/* (v) last value given to user */
 	s16 user_irq;				/* (v) KVM_INTERRUPT vector, -1 */
 
 	struct hv_mmio mmio;			/* (v) */
@@ -241,18 +237,16 @@ struct hv_vcpu {
 	u64 tsc_adjust;				/* (v) clock.c */
 	struct hv_clock_vcpu clock;		/* (v) */
 
-	/* A one-page translation for fetching code, checked by its use. */
-	u64 fetch_page, fetch_cr3;		/* (v) linear page, its CR3 */
-	unsigned long fetch_hva;		/* (v) 0: nothing cached */
-	unsigned long fetch_gen;		/* (v) vm->slots_gen it was made at */
+	struct hv_fetch fetch;			/* (v) */
 
 	sigset_t sigset;			/* (v) KVM_SET_SIGNAL_MASK */
 	bool sigset_active;			/* (v) */
-	struct kvm_guest_debug debug;		/* (v) */
+	unsigned long host_dr[4], host_dr7;	/* (v) inside the inner loop */
 
 	u64 exits[HVCTL_EXIT_CLASSES];		/* (v), read racily by dumps */
-	u64 run_ns, guest_ns, steal_ns, halt_ns, injected;	/* (v), same */
-	u64 run_start;				/* (v) */
+	/* Host TSC ticks, read racily too: hv_vcpu_stats() makes ns of them. */
+	u64 run_cycles, guest_cycles, halt_cycles;	/* (v) */
+	u64 steal_ns, injected;			/* (v), read racily */
 };
 
 /**
@@ -273,24 +267,21 @@ struct hv_vm {
 	spinlock_t mmu_lock;
 	struct mmu_notifier notifier;		/* (c) after first slot */
 	bool notifier_on;			/* (s) */
-	unsigned long inval_seq;		/* (m) bumped when an invalidation ends */
 	unsigned long inval_active;		/* (m) invalidations under way */
-	u64 inval_start, inval_end;		/* (m) HVA range while active */
-	void *root;				/* (c) top nested table; (m) contents */
-	u64 table_pages;			/* (m) */
+	unsigned long inval_start, inval_end;	/* (m) HVA range while active */
+	u64 *root;				/* (c) top nested table; (m) contents */
+	void *spare_tables;			/* (m) for faults that cannot sleep */
+	u32 nr_spare_tables;			/* (m) */
 
 	u32 nr_vcpus;				/* (l), published with release */
 	struct hv_vcpu *vcpu[HV_MAX_VCPUS];	/* (l) slots below nr_vcpus are (c) */
-	u8 vcpu_by_apic[HV_MAX_VCPUS];		/* unused ids: see irq.c */
 
 	struct hv_irqchip *irqchip;		/* (l) then (c) */
-	bool split_irqchip;			/* (l) */
-	struct hv_irqfds *irqfds;		/* (c) irqfd.c */
+	u64 x2apic_flags;			/* (l) KVM_CAP_X2APIC_API */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
 
 	struct hv_clock_vm clock;		/* own lock */
 	u64 boot_ns;				/* (c) CLOCK_BOOTTIME */
-	u32 tss_addr_set:1;			/* (l) */
 
 	bool dead;				/* (a) mm is gone or fatal: refuse */
 	u32 state;				/* (l) enum hvctl_state */
@@ -300,6 +291,8 @@ struct hv_vm {
 	struct pid *owner;			/* (c) */
 	kuid_t owner_uid;			/* (c) */
 };
+
+DECLARE_PER_CPU(bool, hv_cpu_on);	/* main.c */
 
 /* All VMs, for dumps. */
 extern struct list_head hv_vms;
@@ -340,6 +333,7 @@ struct hv_vcpu *hv_vcpu_by_id(struct hv_vm *vm, u32 id);
 int hv_vcpu_create(struct hv_vm *vm, u32 id);	/* returns an fd */
 int hv_vcpu_run(struct hv_vcpu *vcpu);
 void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init);
+void hv_vcpu_destroy(struct hv_vcpu *vcpu);
 /* Any context: have it look at its requests soon, wake it from HLT. */
 void hv_vcpu_kick(struct hv_vcpu *vcpu);
 /* May sleep: on return no vCPU of the VM is still inside the guest with what
@@ -347,7 +341,18 @@ void hv_vcpu_kick(struct hv_vcpu *vcpu);
  */
 void hv_kick_all_wait(struct hv_vm *vm, enum hv_request req);
 
+/* Any context: INIT, and start-up IPI with its vector. */
+void hv_vcpu_init_ipi(struct hv_vcpu *vcpu);
+void hv_vcpu_start_ipi(struct hv_vcpu *vcpu, u8 vector);
+void hv_vcpu_nmi(struct hv_vcpu *vcpu);		/* any context: raise an NMI */
+
+/* debug.c: debug registers. IRQs off, in the inner loop. */
+void hv_dr_begin(struct hv_vcpu *vcpu);
+void hv_dr_end(struct hv_vcpu *vcpu);
+int hv_hot_dr(struct hv_vcpu *vcpu);
+
 /* event.c: exceptions for the guest */
+void hv_deliver(struct hv_vcpu *vcpu);
 void hv_inject(struct hv_vcpu *vcpu, u8 vector);
 void hv_inject_error(struct hv_vcpu *vcpu, u8 vector, u32 error);
 void hv_inject_gp(struct hv_vcpu *vcpu);
@@ -377,6 +382,12 @@ void hv_cpuid_destroy(struct hv_vcpu *vcpu);
 void hv_cpuid_refresh(struct hv_vcpu *vcpu);	/* CR4, XCR0, APIC base changed */
 void hv_cpuid_run(struct hv_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 const struct kvm_cpuid_entry2 *hv_cpuid_find(struct hv_vcpu *vcpu, u32 leaf, u32 sub);
+
+/* cpuid_caps.c: what the host has and guests may have */
+#define HV_EFER_AUTOIBRS	BIT_ULL(21)
+u64 hv_efer_host_reserved(void);
+u64 hv_cr4_host_reserved(void);
+u32 hv_host_phys_bits(void);
 
 /* msr.c: 0, or -EINVAL for an MSR or value the guest may not use (#GP) */
 int hv_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host);
@@ -411,12 +422,14 @@ int hv_cr3_set(struct hv_vcpu *vcpu, u64 value);
 int hv_cr4_set(struct hv_vcpu *vcpu, u64 value);
 int hv_efer_set(struct hv_vcpu *vcpu, u64 value, bool host);
 int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value);
+bool hv_creg_valid(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
 static inline bool hv_long_mode(struct hv_vcpu *vcpu);
 bool hv_code64(struct hv_vcpu *vcpu);		/* CS.L in long mode */
 
 /* fpu.c */
 void hv_fpu_init(void);				/* module load, before any vCPU */
 u64 hv_fpu_supported(void);			/* XCR0 bits guests may have */
+u32 hv_xstate_size(u64 features, bool compacted);	/* of an XSAVE area */
 int hv_fpu_create(struct hv_vcpu *vcpu);
 void hv_fpu_destroy(struct hv_vcpu *vcpu);
 void hv_fpu_reset(struct hv_vcpu *vcpu, bool init);
@@ -463,6 +476,10 @@ extern const struct file_operations hv_device_fops;
 extern const struct file_operations hv_vm_fops;
 extern const struct file_operations hv_vcpu_fops;
 int hv_check_extension(struct hv_vm *vm, long ext);
+/* ioctl_vcpu.c */
+int hv_msrs_user(struct hv_vcpu *vcpu, struct kvm_msrs __user *user,
+		 int (*fn)(struct hv_vcpu *vcpu, struct kvm_msr_entry *entry),
+		 bool back);
 
 static inline bool hv_long_mode(struct hv_vcpu *vcpu)
 {
