@@ -262,6 +262,9 @@ struct kv_vcpu *kv_vcpu_new(struct kv_vm *vm, u32 id)
 	struct kv_vcpu *vcpu = kv_vcpu_bare(vm, id);
 	struct kvm_cpuid2 *cpuid = kv_supported_cpuid(vm->sys);
 
+	/* Not part of the supported bits: the irqchip may be in user space. */
+	if (ioctl(vm->sys, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		kv_cpuid_find(cpuid, 1, 0)->ecx |= 1 << 24;
 	kv_set_cpuid(vcpu, cpuid);
 	free(cpuid);
 	return vcpu;

@@ -21,7 +21,11 @@ kv_stubs64:
 	.set vector, 0
 	.rept 256
 	.balign 16, 0x90
-	.if vector >= 32 || !((ERROR_CODES >> vector) & 1)
+	.set has_error, 0
+	.if vector < 32
+	.set has_error, (ERROR_CODES >> vector) & 1
+	.endif
+	.if !has_error
 	pushq $0
 	.endif
 	pushq $vector
@@ -84,7 +88,11 @@ kv_stubs32:
 	.set vector, 0
 	.rept 256
 	.balign 16, 0x90
-	.if vector >= 32 || !((ERROR_CODES >> vector) & 1)
+	.set has_error, 0
+	.if vector < 32
+	.set has_error, (ERROR_CODES >> vector) & 1
+	.endif
+	.if !has_error
 	pushl $0
 	.endif
 	pushl $vector
