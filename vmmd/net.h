@@ -63,6 +63,12 @@ int net_bridge_ensure(const char *name, struct net_error *err);
 int net_bridge_join(const char *ifname, const char *bridge, uint32_t *mtu, struct net_error *err);
 int net_link_up(const char *ifname, uint32_t mtu, struct net_error *err);
 
+struct net_counter;
+struct device_stats;
+struct net_counter *net_counter_open(const char *ifname);
+void net_counter_read(struct net_counter *counter, struct device_stats *stats);
+void net_counter_close(struct net_counter *counter);
+
 int net_run(char *const argv[], char *const envp[], struct net_error *err);
 
 /**

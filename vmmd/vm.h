@@ -34,6 +34,7 @@ struct control;
 struct pci_host;
 struct runtime;
 struct serial;
+struct vcon;
 
 /** enum vm_event - how a guest's life may end, or begin anew */
 enum vm_event {
@@ -75,6 +76,7 @@ enum vm_state {
  * @main_loop: event loop of the main thread
  * @console: by enum console_kind, NULL where the guest has none
  * @balloon: virtio balloon, NULL where the guest has none
+ * @vcon: virtio console, NULL where the guest has none
  * @domid: number in `hvctl list`
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
@@ -109,6 +111,7 @@ struct vm {
 	struct loop *main_loop;
 	struct console *console[CONSOLE_KINDS];
 	struct balloon *balloon;
+	struct vcon *vcon;
 	u32 domid;
 	enum vm_state state;
 	bool powered;
