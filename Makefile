@@ -35,13 +35,18 @@ help:
 setup:
 	@$(lab)/setup
 
-# kbuild writes beside the sources, so it gets a tree of links to them.
-module-tree = mkdir -p $(1) && find $(1) -xtype l -delete && \
-	cp -rsf $(top)/kmod/. $(1)/ && ln -sfn $(top)/uapi $(dir $(1))uapi
+# kbuild writes beside the sources, so it gets a directory of links to them.
+module_src := $(patsubst $(top)/kmod/%,%,$(filter-out %.mod.c,\
+	$(wildcard $(addprefix $(top)/kmod/,*.[chS] */*.[chS] Kbuild */Kbuild))))
 
-module:
+module-tree:
+	@mkdir -p $(sort $(dir $(addprefix $(module_out)/,$(module_src))))
+	@find $(module_out) -xtype l -delete
+	@$(foreach file,$(module_src),ln -sf $(top)/kmod/$(file) $(module_out)/$(file) &&) \
+		ln -sfn $(top)/uapi $(module_out)/../uapi
+
+module: module-tree
 	@test -n '$(KDIR)' || { echo 'no kernel headers for $(KVER); make setup' >&2; exit 1; }
-	@$(call module-tree,$(module_out))
 	$(MAKE) -C $(KDIR) M=$(module_out) modules
 
 vmmd:
@@ -103,5 +108,5 @@ clean:
 distclean:
 	rm -rf $(out)
 
-.PHONY: all help setup module vmmd selftests run check check-quick bench lint install \
+.PHONY: all help setup module-tree module vmmd selftests run check check-quick bench lint install \
 	install-data dkms clean distclean
