@@ -45,14 +45,16 @@ struct pci_bar {
  * @name: for messages
  * @slot: device number on bus 0, set by pci_register()
  * @gsi: pin of INTA#, set by pci_register()
- * @lock: guards config, bars, intx
+ * @lock: guards config, bars, intx and intx_line
  * @config: what the guest reads
+ * @power_on: @config as pci_register() left it; constant then
  * @wmask: bits of @config a guest may change
  * @w1c: bits of @config a guest clears by writing 1
  * @bar: base address registers
  * @cap_end: first free byte behind the capabilities
  * @cap_last: offset of the last capability, 0 if none
- * @intx: level this device drives on INTA#
+ * @intx: level the device wants on INTA#
+ * @intx_line: level driven, which "interrupt disable" keeps low
  * @msix: MSI-X state, NULL without the capability
  * @config_written: optional: called with @lock held after the guest has
  *		    written [off, off + size) of @config
@@ -68,12 +70,14 @@ struct pci_dev {
 	u32 gsi;
 	pthread_mutex_t lock;
 	u8 config[PCI_CONFIG_BYTES];
+	u8 power_on[PCI_CONFIG_BYTES];
 	u8 wmask[PCI_CONFIG_BYTES];
 	u8 w1c[PCI_CONFIG_BYTES];
 	struct pci_bar bar[PCI_BARS];
 	u32 cap_end;
 	u32 cap_last;
 	bool intx;
+	bool intx_line;
 	struct msix *msix;
 	void (*config_written)(struct pci_dev *dev, u32 off, u32 size);
 	void (*config_read)(struct pci_dev *dev, u32 off, u32 size);
@@ -194,5 +198,8 @@ int pci_msix_irqfd(struct pci_dev *dev, u32 vector, int fd);
  * Return: 0 or a negative errno (logged).
  */
 int pci_init(struct vm *vm);
+
+/** pci_slots() - one bit for each slot in use */
+u32 pci_slots(const struct vm *vm);
 
 #endif /* VMMD_PCI_H */

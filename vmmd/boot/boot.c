@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What all loaders share. See boot.h. */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "acpi.h"
+#include "boot/boot.h"
+#include "vm.h"
+
+/* Offset and value of a bzImage's magic (boot protocol, "header"). */
+#define HDRS_OFFSET 0x202
+#define HDRS_MAGIC  "HdrS"
+
+static int boot_open_image(struct boot_image *image, const char *path)
+{
+	struct stat st;
+	int ret = 0;
+
+	image->path = path;
+	image->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (image->fd < 0 || fstat(image->fd, &st)) {
+		ret = -errno;
+		log_err("%s: %s", path, strerror(-ret));
+		return ret;
+	}
+	image->size = (u64)st.st_size;
+	if (!S_ISREG(st.st_mode)) {
+		log_err("%s: not a file", path);
+		ret = -EINVAL;
+	} else if (!image->size) {
+		log_err("%s: is empty", path);
+		ret = -EINVAL;
+	}
+	return ret;
+}
+
+/* Read the first bytes of the kernel and find who can load it. */
+static int boot_choose_loader(struct boot_files *files, enum config_type type)
+{
+	u8 head[HDRS_OFFSET + sizeof(HDRS_MAGIC)] = { 0 };
+	const char *path = files->kernel.path;
+
+	if (pread(files->kernel.fd, head, sizeof(head), 0) < 0) {
+		log_err("%s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	if (!memcmp(head, ELFMAG, SELFMAG)) {
+		files->load = pvh_load_elf;
+	} else if (!memcmp(head + HDRS_OFFSET, HDRS_MAGIC, strlen(HDRS_MAGIC))) {
+		files->load = type == CONFIG_TYPE_PVH ? pvh_load_bzimage : bzimage_load;
+	} else {
+		log_err("%s: neither a Linux bzImage nor an ELF kernel", path);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+int boot_open(struct vm *vm)
+{
+	struct boot_files *files;
+	int ret;
+
+	if (vm->cfg.type == CONFIG_TYPE_PV) {
+		log_err("type=\"pv\" is not there yet: use type=\"pvh\" or leave it out");
+		return -EOPNOTSUPP;
+	}
+	if (!vm->cfg.kernel) {
+		log_err("no kernel=: booting from firmware is not there yet");
+		return -EOPNOTSUPP;
+	}
+	files = calloc(1, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	files->kernel.fd = -1;
+	files->ramdisk.fd = -1;
+	vm->files = files;
+
+	ret = boot_open_image(&files->kernel, vm->cfg.kernel);
+	if (!ret && vm->cfg.ramdisk)
+		ret = boot_open_image(&files->ramdisk, vm->cfg.ramdisk);
+	if (!ret)
+		ret = boot_choose_loader(files, vm->cfg.type);
+	if (ret)
+		boot_close(vm);
+	return ret;
+}
+
+void boot_close(struct vm *vm)
+{
+	struct boot_files *files = vm->files;
+
+	if (!files)
+		return;
+	if (files->kernel.fd >= 0)
+		close(files->kernel.fd);
+	if (files->ramdisk.fd >= 0)
+		close(files->ramdisk.fd);
+	free(files);
+	vm->files = NULL;
+}
+
+int boot_load(struct vm *vm)
+{
+	u64 rsdp;
+	int ret;
+
+	ret = acpi_build(vm, BOOT_ACPI, BOOT_ACPI_BYTES, &rsdp);
+	if (ret)
+		return ret;
+	return vm->files->load(vm, rsdp);
+}
+
+u32 boot_memory_map(const struct guest_mem *mem, struct boot_range map[BOOT_RANGES])
+{
+	u32 n = 0;
+
+	map[n++] = (struct boot_range){ 0, BOOT_EBDA, BOOT_RAM };
+	map[n++] = (struct boot_range){ BOOT_EBDA, BOOT_HIGH - BOOT_EBDA, BOOT_RESERVED };
+	map[n++] = (struct boot_range){ BOOT_HIGH, mem->region[0].len - BOOT_HIGH, BOOT_RAM };
+	map[n++] = (struct boot_range){ MEM_ECAM_BASE, MEM_ECAM_SIZE, BOOT_RESERVED };
+	if (mem->nr > 1)
+		map[n++] = (struct boot_range){ mem->region[1].gpa, mem->region[1].len, BOOT_RAM };
+	return n;
+}
+
+int boot_read(struct vm *vm, const struct boot_image *image, u64 offset, u64 gpa, u64 len)
+{
+	u8 *dst = mem_range(&vm->mem, gpa, len);
+	ssize_t done;
+
+	if (!dst || !range_fits(offset, len, image->size)) {
+		log_err("%s: does not fit into memory at %#llx", image->path,
+			(unsigned long long)gpa);
+		return -ENOMEM;
+	}
+	while (len) {
+		done = pread(image->fd, dst, len, (off_t)offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			log_err("%s: %s", image->path, done ? strerror(errno) : "file has shrunk");
+			return -EIO;
+		}
+		dst += done;
+		offset += (u64)done;
+		len -= (u64)done;
+	}
+	return 0;
+}
+
+int boot_load_ramdisk(struct vm *vm, u64 kernel_end, u64 limit, u64 *gpa)
+{
+	const struct boot_image *ramdisk = &vm->files->ramdisk;
+
+	*gpa = 0;
+	if (ramdisk->fd < 0)
+		return 0;
+	limit = min_t(u64, limit, vm->mem.region[0].len);
+	if (!range_fits(kernel_end, ramdisk->size, limit)) {
+		log_err("%s: %llu MiB do not fit beside the kernel: raise memory=", ramdisk->path,
+			(unsigned long long)(ramdisk->size / MIB));
+		return -ENOMEM;
+	}
+	*gpa = ALIGN_DOWN(limit - ramdisk->size, GUEST_PAGE_SIZE);
+	if (*gpa < kernel_end)
+		*gpa = limit - ramdisk->size;
+	return boot_read(vm, ramdisk, 0, *gpa, ramdisk->size);
+}
+
+int boot_write_cmdline(struct vm *vm, u64 max)
+{
+	size_t len = strlen(vm->cfg.cmdline);
+
+	max = min_t(u64, max, BOOT_CMDLINE_BYTES - 1);
+	if (len > max) {
+		log_err("the command line has %zu bytes, this kernel takes %llu", len,
+			(unsigned long long)max);
+		return -E2BIG;
+	}
+	return mem_write(&vm->mem, BOOT_CMDLINE, vm->cfg.cmdline, len + 1);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Loading a guest: kernel, ramdisk and command line into RAM, and the boot
+ * CPU to its first instruction. There is no firmware; what it would have left
+ * in memory is written here.
+ */
+#ifndef VMMD_BOOT_H
+#define VMMD_BOOT_H
+
+#include "types.h"
+
+struct guest_mem;
+struct vm;
+
+/*
+ * The first MiB. Kernels keep their hands off the first 64 KiB until they
+ * have copied what a boot loader left there.
+ */
+#define BOOT_GDT	   0x1000ULL
+#define BOOT_PAGE_TABLES   0x2000ULL /* three pages */
+#define BOOT_ZERO_PAGE	   0x6000ULL /* struct boot_params */
+#define BOOT_START_INFO	   0x7000ULL /* struct hvm_start_info and its tables */
+#define BOOT_CMDLINE	   0x8000ULL
+#define BOOT_CMDLINE_BYTES 0x8000ULL
+#define BOOT_EBDA	   0x9fc00ULL
+#define BOOT_ACPI	   0xe0000ULL
+#define BOOT_ACPI_BYTES	   0x20000ULL
+#define BOOT_HIGH	   0x100000ULL /* images go here and above */
+
+/**
+ * struct boot_image - an open file
+ * @fd: descriptor, -1 for none
+ * @size: bytes
+ * @path: for messages; the configuration's
+ */
+struct boot_image {
+	int fd;
+	u64 size;
+	const char *path;
+};
+
+/**
+ * struct boot_files - what a guest is started, and started again, from
+ * @kernel: bzImage or ELF
+ * @ramdisk: fd is -1 without one
+ * @load: the loader that understands @kernel: places it, sets vCPU 0's
+ *	  registers; 0 or a negative errno (logged)
+ */
+struct boot_files {
+	struct boot_image kernel;
+	struct boot_image ramdisk;
+	int (*load)(struct vm *vm, u64 rsdp);
+};
+
+/* Values of struct boot_range.type, the same in e820 and hvm_memmap tables */
+#define BOOT_RAM      1
+#define BOOT_RESERVED 2
+
+/** struct boot_range - a piece of the memory map told to the guest */
+struct boot_range {
+	u64 addr;
+	u64 len;
+	u32 type;
+};
+
+#define BOOT_RANGES 6
+
+/**
+ * boot_open() - open the files of the configuration and choose a loader
+ * @vm: being created; vm->files is set
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_open(struct vm *vm);
+
+/** boot_close() - close the files; harmless when not open */
+void boot_close(struct vm *vm);
+
+/**
+ * boot_load() - bring the guest to the brink of its first instruction
+ * @vm: RAM all zero, vCPUs created, devices registered
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_load(struct vm *vm);
+
+/**
+ * boot_memory_map() - what the guest is told of its memory
+ * @mem: guest memory
+ * @map: out: BOOT_RANGES entries at most
+ *
+ * Return: entries in use.
+ */
+u32 boot_memory_map(const struct guest_mem *mem, struct boot_range map[BOOT_RANGES]);
+
+/**
+ * boot_read() - read a piece of a file into guest memory, without a copy
+ * @vm: the VM
+ * @image: the file
+ * @offset: first byte of the file
+ * @gpa: destination
+ * @len: bytes
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_read(struct vm *vm, const struct boot_image *image, u64 offset, u64 gpa, u64 len);
+
+/**
+ * boot_load_ramdisk() - place the ramdisk as high as it may go
+ * @vm: the VM
+ * @kernel_end: first address behind the kernel, all it unpacks included
+ * @limit: first address the ramdisk must not reach
+ * @gpa: out: where it is; 0 without one
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_load_ramdisk(struct vm *vm, u64 kernel_end, u64 limit, u64 *gpa);
+
+/**
+ * boot_write_cmdline() - put the command line at BOOT_CMDLINE
+ * @vm: the VM
+ * @max: bytes the kernel takes without the NUL
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_write_cmdline(struct vm *vm, u64 max);
+
+/** bzimage_load() - a loader: Linux by the 64-bit boot protocol */
+int bzimage_load(struct vm *vm, u64 rsdp);
+
+/** pvh_load_elf() - a loader: an ELF image with a PVH entry point */
+int pvh_load_elf(struct vm *vm, u64 rsdp);
+
+/** pvh_load_bzimage() - a loader: the same, packed inside a bzImage */
+int pvh_load_bzimage(struct vm *vm, u64 rsdp);
+
+/**
+ * unpack() - decompress a kernel's payload
+ * @in: the payload with the four bytes of size that end it
+ * @in_len: bytes
+ * @out: the result, to be freed by munmap()
+ * @out_len: its bytes
+ *
+ * The format is told by the first bytes: gzip, xz, lzma, lz4 or zstd.
+ * Return: 0 or a negative errno (logged).
+ */
+int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len);
+
+#endif /* VMMD_BOOT_H */
