@@ -7,6 +7,10 @@
 #define HVCTL_COMPAT_H
 
 #include <linux/entry-kvm.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/version.h>
 #include <asm/nospec-branch.h>
@@ -43,6 +47,57 @@ static inline void hv_guest_ran(void)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
+}
+
+/* The function became an argument in 6.13. */
+static inline void hv_hrtimer_setup(struct hrtimer *timer,
+				    enum hrtimer_restart (*fn)(struct hrtimer *),
+				    clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, fn, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+#endif
+}
+
+/* Lost its count in 6.8. */
+static inline void hv_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
+#endif
+}
+
+/* The flag in page tables for pages of DAX devices went away in 6.17. */
+#ifdef _PAGE_DEVMAP
+#define HV_PAGE_DEVMAP	_PAGE_DEVMAP
+#else
+#define HV_PAGE_DEVMAP	0
+#endif
+
+/* Before 6.3 a page was always waited for, before 6.6 NUMA faults honoured. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define HV_FOLL_INTERRUPTIBLE	FOLL_INTERRUPTIBLE
+#else
+#define HV_FOLL_INTERRUPTIBLE	0
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define HV_FOLL_HONOR_NUMA_FAULT	FOLL_HONOR_NUMA_FAULT
+#else
+#define HV_FOLL_HONOR_NUMA_FAULT	0
+#endif
+
+/* A write will reach the page that no page table of the kernel records. */
+static inline void hv_page_dirty(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!folio_test_dirty(folio) && !folio_test_reserved(folio))
+		folio_set_dirty(folio);
 }
 
 #endif /* HVCTL_COMPAT_H */

@@ -98,7 +98,6 @@ struct hv_state {
 	u64 xcr0, xss;			/* the rest is only ever here */
 	u64 tsc_aux;
 	u64 spec_ctrl;
-	u64 virt_spec_ctrl;
 };
 
 /* vcpu->requests: what must be done before the next entry. */
@@ -269,6 +268,7 @@ struct hv_vm {
 	bool notifier_on;			/* (s) */
 	unsigned long inval_active;		/* (m) invalidations under way */
 	unsigned long inval_start, inval_end;	/* (m) HVA range while active */
+	u32 flushing;				/* (m) flushes not yet done */
 	u64 *root;				/* (c) top nested table; (m) contents */
 	void *spare_tables;			/* (m) for faults that cannot sleep */
 	u32 nr_spare_tables;			/* (m) */
@@ -313,6 +313,13 @@ static inline void hv_dirty(struct hv_vcpu *vcpu, u32 parts)
 {
 	vcpu->fresh |= parts;
 	vcpu->dirty |= parts;
+}
+
+/* The memory map; whoever asks has preemption off, RCU or mmu_lock. */
+static inline const struct hv_slots *hv_slots(const struct hv_vm *vm)
+{
+	return rcu_dereference_check(vm->slots, !preemptible() ||
+				     lockdep_is_held(&vm->mmu_lock));
 }
 
 static inline void hv_request(struct hv_vcpu *vcpu, enum hv_request req)
@@ -424,7 +431,6 @@ int hv_efer_set(struct hv_vcpu *vcpu, u64 value, bool host);
 int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value);
 bool hv_creg_valid(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
 static inline bool hv_long_mode(struct hv_vcpu *vcpu);
-bool hv_code64(struct hv_vcpu *vcpu);		/* CS.L in long mode */
 
 /* fpu.c */
 void hv_fpu_init(void);				/* module load, before any vCPU */

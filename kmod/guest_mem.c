@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's own accesses to guest memory. All go through the VMM's mapping
+ * as user accesses: the guest can have no page the VMM does not have, and
+ * swapping, copy on write and the like need no thought here.
+ */
+#include "hvctl.h"
+
+#include <linux/uaccess.h>
+
+/*
+ * Where [gpa, gpa + len) lies, if wholly in one slot. Preemption off or RCU:
+ * the answer holds as long as that.
+ */
+static const struct hv_slot *range_slot(struct hv_vm *vm, u64 gpa, u64 len,
+					bool write)
+{
+	u64 gfn = gpa >> PAGE_SHIFT;
+	const struct hv_slot *slot;
+	u64 left;
+
+	slot = hv_slot_find(hv_slots(vm), gfn);
+	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
+		return NULL;
+	/* Cannot wrap: npages is below 2^31 and gpa lies inside. */
+	left = ((slot->base_gfn + slot->npages) << PAGE_SHIFT) - gpa;
+	return len <= left ? slot : NULL;
+}
+
+static unsigned long slot_hva(const struct hv_slot *slot, u64 gpa)
+{
+	return slot->hva + (gpa - (slot->base_gfn << PAGE_SHIFT));
+}
+
+/**
+ * hv_gpa_range() - the check of a guest-physical range
+ * @vm: the VM
+ * @gpa: first byte, any value
+ * @len: bytes, any value
+ * @write: the range is to be written
+ *
+ * Every access to guest memory by address passes here.
+ *
+ * Context: RCU read side or preemption off; the answer holds as long as that.
+ * Return: user address of the range, or 0 when it is not wholly inside one
+ * slot, or to be written and read-only.
+ */
+unsigned long hv_gpa_range(struct hv_vm *vm, u64 gpa, u64 len, bool write)
+{
+	const struct hv_slot *slot = range_slot(vm, gpa, len, write);
+
+	return slot ? slot_hva(slot, gpa) : 0;
+}
+
+/**
+ * hv_read_gpa_atomic() - read guest memory without sleeping
+ * @vm: the VM, of the current mm
+ * @gpa: guest-physical address; the range must lie in one slot
+ * @buf: where to
+ * @len: bytes
+ *
+ * Context: preemption off.
+ * Return: 0; -ENOENT outside the slots; -EAGAIN when the VMM's page is absent.
+ */
+int hv_read_gpa_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len)
+{
+	unsigned long hva = hv_gpa_range(vm, gpa, len, false);
+	unsigned long left;
+
+	if (!hva)
+		return -ENOENT;
+	pagefault_disable();
+	left = __copy_from_user_inatomic(buf, (void __user *)hva, len);
+	pagefault_enable();
+	return left ? -EAGAIN : 0;
+}
+
+/**
+ * hv_write_gpa_atomic() - write guest memory without sleeping
+ * @vm: the VM, of the current mm
+ * @gpa: guest-physical address; the range must lie in one slot
+ * @buf: where from
+ * @len: bytes
+ *
+ * Context: preemption off.
+ * Return: as hv_read_gpa_atomic(); -ENOENT for a read-only slot too.
+ */
+int hv_write_gpa_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
+{
+	const struct hv_slot *slot = range_slot(vm, gpa, len, true);
+	unsigned long left;
+	u64 gfn;
+
+	if (!slot)
+		return -ENOENT;
+	pagefault_disable();
+	left = __copy_to_user_inatomic((void __user *)slot_hva(slot, gpa), buf, len);
+	pagefault_enable();
+	/* Where it failed half way, what was written counts as well. */
+	if (slot->dirty) {
+		for (gfn = gpa >> PAGE_SHIFT; gfn << PAGE_SHIFT < gpa + len; gfn++)
+			hv_mark_dirty(slot, gfn);
+	}
+	return left ? -EAGAIN : 0;
+}
+
+/* One page's part of an access that may sleep. */
+static int access_page(struct hv_vm *vm, u64 gpa, void *buf, u32 len, bool write)
+{
+	unsigned long hva;
+	int ret;
+
+	for (;;) {
+		preempt_disable();
+		hva = hv_gpa_range(vm, gpa, len, write);
+		ret = write ? hv_write_gpa_atomic(vm, gpa, buf, len) :
+			      hv_read_gpa_atomic(vm, gpa, buf, len);
+		preempt_enable();
+		if (ret != -EAGAIN)
+			return ret;
+		/*
+		 * Outside of the section @hva may have gone to other uses, but
+		 * it is only brought in here, neither read nor written.
+		 */
+		ret = hv_fault_in(vm, hva, write);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+}
+
+static int access_gpa(struct hv_vm *vm, u64 gpa, void *buf, u32 len, bool write)
+{
+	while (len) {
+		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(gpa));
+		int ret = access_page(vm, gpa, buf, n, write);
+
+		if (ret)
+			return ret;
+		gpa += n;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
+ * hv_read_gpa() - read guest memory
+ * @vm: the VM, of the current mm
+ * @gpa: guest-physical address
+ * @buf: where to
+ * @len: bytes; the range may run over several slots
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOENT outside the slots; -EFAULT where the VMM has nothing
+ * mapped; -EHWPOISON; -EINTR.
+ */
+int hv_read_gpa(struct hv_vm *vm, u64 gpa, void *buf, u32 len)
+{
+	return access_gpa(vm, gpa, buf, len, false);
+}
+
+/**
+ * hv_write_gpa() - write guest memory and log it as dirty
+ * @vm: the VM, of the current mm
+ * @gpa: guest-physical address
+ * @buf: where from
+ * @len: bytes; the range may run over several slots
+ *
+ * Context: may sleep.
+ * Return: as hv_read_gpa(); -ENOENT for a read-only slot too.
+ */
+int hv_write_gpa(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
+{
+	return access_gpa(vm, gpa, (void *)buf, len, true);
+}
