@@ -3,7 +3,7 @@
  * The guest runs in each of the CPU's modes, and goes through them by itself.
  */
 #include "guest.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 FIXTURE(modes)
 {

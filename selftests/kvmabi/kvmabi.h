@@ -254,26 +254,4 @@ int kv_msi(struct kv_vm *vm, u64 address, u32 data);
 bool kv_pin(int cpu);
 int kv_cpus(void);
 
-/*
- * For use with kselftest_harness.h: run the vCPU and expect that the guest
- * gets to the named report; its a and b are in vcpu->last then.
- */
-#define ASSERT_REPORT(vcpu, want_kind, want_value)                                                 \
-	do {                                                                                       \
-		struct kv_report r_ = kv_next(vcpu);                                               \
-                                                                                                   \
-		(vcpu)->last = r_;                                                                 \
-		ASSERT_EQ(want_kind, r_.kind)                                                      \
-		{                                                                                  \
-			TH_LOG("%s", kv_text(vcpu, &r_));                                          \
-		}                                                                                  \
-		ASSERT_EQ((u64)(want_value), r_.value)                                             \
-		{                                                                                  \
-			TH_LOG("%s", kv_text(vcpu, &r_));                                          \
-		}                                                                                  \
-	} while (0)
-#define ASSERT_SYNC(vcpu, value) ASSERT_REPORT(vcpu, KV_SYNC, value)
-#define ASSERT_DONE(vcpu)	 ASSERT_REPORT(vcpu, KV_DONE, 0)
-#define ASSERT_EXIT(vcpu, why)	 ASSERT_REPORT(vcpu, KV_EXIT, why)
-
 #endif /* KVMABI_H */
