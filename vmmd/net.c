@@ -58,7 +58,7 @@ static int collect(pid_t pid, int fd, char *text, size_t size)
 	pid_t done;
 
 	do {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		ssize_t n;
 
 		done = waitpid(pid, &status, WNOHANG);
@@ -134,7 +134,7 @@ int net_port_open(const struct config_vif *vif, const char *guest, struct net_po
 {
 	int ret;
 
-	*port = (struct net_port){ .fd = -1 };
+	*port = (struct net_port){.fd = -1};
 	if (vif->type == CONFIG_VIF_USER)
 		return net_passt_open(vif, port, err);
 

@@ -27,8 +27,8 @@ struct net_error {
 };
 
 enum net_kind {
-	NET_TAP,	/* whole frames behind a virtio-net header */
-	NET_PASST,	/* a stream of frames, each behind its length */
+	NET_TAP,   /* whole frames behind a virtio-net header */
+	NET_PASST, /* a stream of frames, each behind its length */
 };
 
 /**

@@ -143,7 +143,7 @@ int net_bridge_join(const char *ifname, const char *bridge, uint32_t *mtu, struc
 	 * All ports look alike from the host, as Xen's do: the highest address
 	 * there is, so that no bridge ever adopts it as its own.
 	 */
-	static const uint8_t port_mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t port_mac[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 	struct nl_sock *sk = nl_open(err);
 	struct nl_addr *mac = nl_addr_build(AF_LLC, port_mac, sizeof(port_mac));
 	struct rtnl_link *change = rtnl_link_alloc();

@@ -26,7 +26,7 @@
 int net_passt_open(const struct config_vif *vif, struct net_port *port, struct net_error *err)
 {
 	char fd_arg[16], mtu_arg[16];
-	char *argv[] = { "passt", "--quiet", "--fd", fd_arg, "--mtu", mtu_arg, NULL };
+	char *argv[] = {"passt", "--quiet", "--fd", fd_arg, "--mtu", mtu_arg, NULL};
 	int sock[2];
 	int ret;
 

@@ -36,7 +36,7 @@ static int tap_open_error(int error, const char *name, struct net_error *err)
 /* Makes the interface; it lives exactly as long as the descriptor does. */
 static int tap_create(const char *name, struct net_port *port, struct net_error *err)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	int hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf);
 	unsigned int offloads = 0;
 
@@ -49,8 +49,7 @@ static int tap_create(const char *name, struct net_port *port, struct net_error 
 	if (ioctl(port->fd, TUNSETIFF, &ifr))
 		return tap_open_error(errno, name, err);
 	/* A virtio 1.x header always has the num_buffers field (5.1.6.1). */
-	if (ioctl(port->fd, TUNSETVNETHDRSZ, &hdr_len) ||
-	    ioctl(port->fd, TUNSETOFFLOAD, offloads))
+	if (ioctl(port->fd, TUNSETVNETHDRSZ, &hdr_len) || ioctl(port->fd, TUNSETOFFLOAD, offloads))
 		return tap_open_error(errno, name, err);
 	memcpy(port->ifname, ifr.ifr_name, sizeof(port->ifname));
 	return 0;
@@ -67,9 +66,15 @@ static int tap_script(const struct config_vif *vif, const char *guest, const str
 	char vif_env[8 + IFNAMSIZ], bridge_env[8 + IFNAMSIZ], mac_env[24], mtu_env[16];
 	char guest_env[8 + CONFIG_NAME_MAX + 1];
 	char ip_env[128];
-	char *const argv[] = { vif->script, "online", "type_if=tap", NULL };
-	char *const envp[] = { vif_env, bridge_env, mac_env, mtu_env, ip_env, guest_env,
-			       "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	char *const argv[] = {vif->script, "online", "type_if=tap", NULL};
+	char *const envp[] = {vif_env,
+			      bridge_env,
+			      mac_env,
+			      mtu_env,
+			      ip_env,
+			      guest_env,
+			      "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+			      NULL};
 	const uint8_t *m = vif->mac;
 
 	snprintf(vif_env, sizeof(vif_env), "vif=%s", port->ifname);

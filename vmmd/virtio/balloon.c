@@ -26,11 +26,11 @@
  */
 enum balloon_queue { Q_INFLATE, Q_DEFLATE, Q_STATS, Q_REPORTING, Q_REPORTING_SPEC, Q_COUNT };
 
-#define BALLOON_SEGS  64
-#define PFNS_AT_ONCE  256
-#define STATS_MAX     32
-#define CHAINS_MAX    8 /* per turn of the main loop */
-#define STATS_PERIOD  (5 * NSEC_PER_SEC)
+#define BALLOON_SEGS 64
+#define PFNS_AT_ONCE 256
+#define STATS_MAX    32
+#define CHAINS_MAX   8 /* per turn of the main loop */
+#define STATS_PERIOD (5 * NSEC_PER_SEC)
 
 /**
  * struct balloon - the device
@@ -169,7 +169,7 @@ static void balloon_kick(struct virtio_queue *q)
 {
 	struct balloon *balloon = to_balloon(q->dev);
 	struct iovec iov[BALLOON_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = BALLOON_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = BALLOON_SEGS};
 	u32 done = 0;
 
 	do {
@@ -220,7 +220,7 @@ static void balloon_reset(struct virtio_dev *dev)
 	c->actual = 0;
 	balloon->stats_held = false;
 	balloon->stats_ns = 0;
-	balloon->stats = (struct balloon_stats){ .target = target };
+	balloon->stats = (struct balloon_stats){.target = target};
 }
 
 static int balloon_start(struct virtio_dev *dev)

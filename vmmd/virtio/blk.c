@@ -246,7 +246,7 @@ unsupported:
 static bool take_request(struct blk *blk, struct virtio_queue *q)
 {
 	struct blk_req *req = blk->free;
-	struct virtq_chain c = { .max = ARRAY_SIZE(req->parts) };
+	struct virtq_chain c = {.max = ARRAY_SIZE(req->parts)};
 	u8 status;
 
 	if (!req) {

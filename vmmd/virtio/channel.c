@@ -166,7 +166,7 @@ static const struct vcon_port_ops channel_ops = {
 
 static int listen_at(int dir_fd, const char *name)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int ret;
 
@@ -212,8 +212,7 @@ int vcon_channel_create(struct vcon_port *port, const char *socket_name)
 	if (ret >= 0)
 		ret = loop_add_fd(vm->main_loop, ch->listen_fd, EPOLLIN, program_comes, ch);
 	if (ret < 0) {
-		log_err("%s: socket '%s': %s", port->con->virtio.name, socket_name,
-			strerror(-ret));
+		log_err("%s: socket '%s': %s", port->con->virtio.name, socket_name, strerror(-ret));
 		if (ch->listen_fd >= 0)
 			close(ch->listen_fd);
 		free(ch);

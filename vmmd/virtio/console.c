@@ -58,7 +58,7 @@ size_t vcon_input(struct vcon_port *port, const u8 *buf, size_t len)
 {
 	struct virtio_queue *q = rx_queue(port);
 	struct iovec iov[VCON_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = VCON_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = VCON_SEGS};
 	size_t done = 0;
 
 	/* Nobody in the guest listens: what is typed waits. */
@@ -108,7 +108,7 @@ static void output(struct vcon_port *port)
 {
 	struct virtio_queue *q = tx_queue(port);
 	struct iovec iov[VCON_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = VCON_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = VCON_SEGS};
 	u32 bytes = 0;
 
 	virtq_disable_kicks(&q->ring);
@@ -277,8 +277,7 @@ int virtio_console_create(struct vm *vm, struct console *console)
 		.type = VIRTIO_ID_CONSOLE,
 		.class = PCI_CLASS_CONSOLE,
 		.ops = &vcon_ops,
-		.features = VIRTIO_F(VIRTIO_CONSOLE_F_SIZE) |
-			    VIRTIO_F(VIRTIO_CONSOLE_F_MULTIPORT) |
+		.features = VIRTIO_F(VIRTIO_CONSOLE_F_SIZE) | VIRTIO_F(VIRTIO_CONSOLE_F_MULTIPORT) |
 			    VIRTIO_F(VIRTIO_CONSOLE_F_EMERG_WRITE),
 		.num_queues = Q_COUNT,
 		.queue_size = 64,

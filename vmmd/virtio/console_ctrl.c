@@ -27,7 +27,7 @@ void vcon_ctrl_flush(struct vcon *con)
 {
 	struct virtio_queue *q = &con->virtio.queue[Q_CTRL_RX];
 	struct iovec iov[VCON_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = VCON_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = VCON_SEGS};
 
 	while (con->msg_count) {
 		const struct vcon_msg *m = &con->msg[con->msg_first];
@@ -65,7 +65,7 @@ void vcon_ctrl_send(struct vcon *con, u32 port, u16 event, u16 value, const void
 	if (con->msg_count == VCON_MSGS_MAX)
 		return;
 	m = &con->msg[(con->msg_first + con->msg_count++) % VCON_MSGS_MAX];
-	m->head = (struct virtio_console_control){ .id = port, .event = event, .value = value };
+	m->head = (struct virtio_console_control){.id = port, .event = event, .value = value};
 	m->len = len;
 	if (len)
 		memcpy(m->tail, tail, len);
@@ -78,7 +78,7 @@ void vcon_ctrl_send(struct vcon *con, u32 port, u16 event, u16 value, const void
  */
 void vcon_ctrl_resize(struct vcon *con)
 {
-	struct size_tail size = { .cols = con->cols, .rows = con->rows };
+	struct size_tail size = {.cols = con->cols, .rows = con->rows};
 
 	if (con->cols && con->rows)
 		vcon_ctrl_send(con, VCON_PORT_CONSOLE, VIRTIO_CONSOLE_RESIZE, 0, &size,
@@ -134,7 +134,7 @@ void vcon_ctrl_receive(struct vcon *con)
 {
 	struct virtio_queue *q = &con->virtio.queue[Q_CTRL_TX];
 	struct iovec iov[VCON_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = VCON_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = VCON_SEGS};
 	u32 count = 0;
 
 	do {

@@ -40,15 +40,15 @@ static const struct {
 	u64 guest;
 	u64 host;
 } offloads[] = {
-	{ TUN_F_CSUM, VIRTIO_F(VIRTIO_NET_F_GUEST_CSUM), VIRTIO_F(VIRTIO_NET_F_CSUM) },
-	{ TUN_F_TSO4, VIRTIO_F(VIRTIO_NET_F_GUEST_TSO4), VIRTIO_F(VIRTIO_NET_F_HOST_TSO4) },
-	{ TUN_F_TSO6, VIRTIO_F(VIRTIO_NET_F_GUEST_TSO6), VIRTIO_F(VIRTIO_NET_F_HOST_TSO6) },
-	{ TUN_F_TSO_ECN, VIRTIO_F(VIRTIO_NET_F_GUEST_ECN), VIRTIO_F(VIRTIO_NET_F_HOST_ECN) },
-	{ TUN_F_UFO, VIRTIO_F(VIRTIO_NET_F_GUEST_UFO), VIRTIO_F(VIRTIO_NET_F_HOST_UFO) },
+	{TUN_F_CSUM, VIRTIO_F(VIRTIO_NET_F_GUEST_CSUM), VIRTIO_F(VIRTIO_NET_F_CSUM)},
+	{TUN_F_TSO4, VIRTIO_F(VIRTIO_NET_F_GUEST_TSO4), VIRTIO_F(VIRTIO_NET_F_HOST_TSO4)},
+	{TUN_F_TSO6, VIRTIO_F(VIRTIO_NET_F_GUEST_TSO6), VIRTIO_F(VIRTIO_NET_F_HOST_TSO6)},
+	{TUN_F_TSO_ECN, VIRTIO_F(VIRTIO_NET_F_GUEST_ECN), VIRTIO_F(VIRTIO_NET_F_HOST_ECN)},
+	{TUN_F_UFO, VIRTIO_F(VIRTIO_NET_F_GUEST_UFO), VIRTIO_F(VIRTIO_NET_F_HOST_UFO)},
 #ifdef TUN_F_USO4 /* headers of Linux 6.2 */
-	{ TUN_F_USO4 | TUN_F_USO6,
-	  VIRTIO_F(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_F(VIRTIO_NET_F_GUEST_USO6),
-	  VIRTIO_F(VIRTIO_NET_F_HOST_USO) },
+	{TUN_F_USO4 | TUN_F_USO6,
+	 VIRTIO_F(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_F(VIRTIO_NET_F_GUEST_USO6),
+	 VIRTIO_F(VIRTIO_NET_F_HOST_USO)},
 #endif
 };
 
@@ -90,7 +90,7 @@ static void vhost_disconnect(struct vnet *n)
 	if (!n->vhost.active)
 		return;
 	for (unsigned int i = 0; i < VNET_QUEUES; i++) {
-		struct vhost_vring_file none = { .index = i, .fd = -1 };
+		struct vhost_vring_file none = {.index = i, .fd = -1};
 
 		ioctl(n->vhost.fd, VHOST_NET_SET_BACKEND, &none);
 	}
@@ -102,7 +102,7 @@ static int vhost_connect(struct vnet *n)
 	int ret = vhost_run_rings(&n->vhost);
 
 	for (unsigned int i = 0; !ret && i < VNET_QUEUES; i++) {
-		struct vhost_vring_file tap = { .index = i, .fd = n->port.fd };
+		struct vhost_vring_file tap = {.index = i, .fd = n->port.fd};
 
 		if (ioctl(n->vhost.fd, VHOST_NET_SET_BACKEND, &tap))
 			ret = -errno;
@@ -288,7 +288,7 @@ int virtio_net_create(struct vm *vm, const struct config_vif *vif)
 		log_err("%s: out of memory", name);
 		return -ENOMEM;
 	}
-	n->vhost = (struct vhost){ .fd = -1, .err = -1 };
+	n->vhost = (struct vhost){.fd = -1, .err = -1};
 	ret = net_port_open(vif, vm->cfg.name, &n->port, &err);
 	if (ret) {
 		log_err("%s: %s", name, err.text);

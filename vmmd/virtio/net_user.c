@@ -14,9 +14,9 @@
 #include "virtio/vnet.h"
 #include "vm.h"
 
-#define FRAME_MIN   14 /* an Ethernet header */
-#define FRAMES_MAX  64 /* per turn of the loop */
-#define STREAM_LEN  sizeof(u32)
+#define FRAME_MIN  14 /* an Ethernet header */
+#define FRAMES_MAX 64 /* per turn of the loop */
+#define STREAM_LEN sizeof(u32)
 
 /**
  * struct frame - one frame in vnet.rx
@@ -89,7 +89,7 @@ static bool stream_frame(struct vnet *n, struct frame *f)
 		if (!fill(n))
 			return false;
 	}
-	f->hdr = (struct virtio_net_hdr_mrg_rxbuf){ 0 };
+	f->hdr = (struct virtio_net_hdr_mrg_rxbuf){0};
 	f->data = n->rx + STREAM_LEN;
 	f->len = len;
 	f->span = STREAM_LEN + len;
@@ -129,7 +129,7 @@ static void consume(struct vnet *n, const struct frame *f)
 static bool deliver(struct vnet *n, struct frame *f)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_RX];
-	struct virtq_chain first = { 0 };
+	struct virtq_chain first = {0};
 	size_t done = 0;
 	u16 bufs = 0;
 
@@ -220,7 +220,7 @@ static int flush_stream(struct vnet *n)
 static int send_stream(struct vnet *n, struct iovec *iov, u32 num, u32 len)
 {
 	u32 prefix = htonl(len);
-	struct msghdr msg = { 0 };
+	struct msghdr msg = {0};
 	ssize_t sent;
 
 	iov--;
@@ -269,7 +269,7 @@ static bool send_some(struct vnet *n, u32 *budget)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_TX];
 	/* The entry in front is send_stream()'s. */
-	struct virtq_chain c = { .iov = n->iov + 1, .max = VNET_QUEUE_SIZE };
+	struct virtq_chain c = {.iov = n->iov + 1, .max = VNET_QUEUE_SIZE};
 	int ret;
 
 	while (*budget && virtio_pop(q, &c) > 0) {

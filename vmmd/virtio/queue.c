@@ -82,7 +82,7 @@ int virtq_enable(struct virtq *q)
  */
 void virtq_reset(struct virtq *q)
 {
-	*q = (struct virtq){ .mem = q->mem };
+	*q = (struct virtq){.mem = q->mem};
 }
 
 /* Turns one checked-in-part descriptor into an iovec of @chain. */
@@ -116,8 +116,8 @@ static int add_buffer(struct virtq *q, struct virtq_chain *c, const struct vring
 }
 
 /* Finds the table behind an indirect descriptor. */
-static int enter_indirect(struct virtq *q, const struct vring_desc *d,
-			  const char **table, u32 *entries)
+static int enter_indirect(struct virtq *q, const struct vring_desc *d, const char **table,
+			  u32 *entries)
 {
 	if (!q->indirect)
 		return virtq_break(q, "an indirect descriptor that was not negotiated");

@@ -22,7 +22,7 @@
 static void rng_kick(struct virtio_queue *q)
 {
 	struct iovec iov[RNG_SEGS];
-	struct virtq_chain c = { .iov = iov, .max = RNG_SEGS };
+	struct virtq_chain c = {.iov = iov, .max = RNG_SEGS};
 	u32 answers = 0;
 
 	do {

@@ -10,10 +10,10 @@
 
 #include "virtio/virtio.h"
 
-#define VCON_SEGS      32
-#define VCON_MSGS_MAX  16
-#define VCON_NAME_MAX  32
-#define VCON_TURN_MAX  (64 * 1024) /* bytes per turn of the main loop */
+#define VCON_SEGS     32
+#define VCON_MSGS_MAX 16
+#define VCON_NAME_MAX 32
+#define VCON_TURN_MAX (64 * 1024) /* bytes per turn of the main loop */
 
 enum vcon_port_number { VCON_PORT_CONSOLE, VCON_PORT_CHANNEL, VCON_PORTS };
 

@@ -25,7 +25,7 @@ int vhost_open(struct vhost *v, const char *path, u16 num)
 {
 	int ret;
 
-	*v = (struct vhost){ .fd = -1, .err = -1, .num = num };
+	*v = (struct vhost){.fd = -1, .err = -1, .num = num};
 	for (u16 i = 0; i < num; i++) {
 		v->call[i] = -1;
 		v->irqfd[i] = VIRTIO_MSI_NO_VECTOR;
@@ -222,11 +222,11 @@ void vhost_route(struct vhost *v)
 static int run_ring(struct vhost *v, u16 i)
 {
 	const struct virtq *ring = &v->dev->queue[i].ring;
-	struct vhost_vring_state num = { .index = i, .num = ring->num };
-	struct vhost_vring_state base = { .index = i, .num = ring->next_avail };
-	struct vhost_vring_file kick = { .index = i, .fd = v->dev->queue[i].kick };
-	struct vhost_vring_file call = { .index = i, .fd = v->call[i] };
-	struct vhost_vring_file err = { .index = i, .fd = v->err };
+	struct vhost_vring_state num = {.index = i, .num = ring->num};
+	struct vhost_vring_state base = {.index = i, .num = ring->next_avail};
+	struct vhost_vring_file kick = {.index = i, .fd = v->dev->queue[i].kick};
+	struct vhost_vring_file call = {.index = i, .fd = v->call[i]};
+	struct vhost_vring_file err = {.index = i, .fd = v->err};
 	struct vhost_vring_addr addr = {
 		.index = i,
 		.desc_user_addr = (uintptr_t)ring->desc,
@@ -275,7 +275,7 @@ int vhost_run_rings(struct vhost *v)
 void vhost_save_rings(struct vhost *v)
 {
 	for (u16 i = 0; i < v->num; i++) {
-		struct vhost_vring_state base = { .index = i };
+		struct vhost_vring_state base = {.index = i};
 
 		if (!ioctl(v->fd, VHOST_GET_VRING_BASE, &base))
 			v->dev->queue[i].ring.next_avail = base.num;

@@ -21,15 +21,15 @@
 #define PCI_DEVICE_VIRTIO   0x1040 /* plus the device type: 4.1.2.1 */
 #define PCI_REVISION_MODERN 1
 
-#define BAR_REGS     0
-#define BAR_MSIX     1
-#define COMMON_OFF   0x0000
-#define ISR_OFF	     0x0100
-#define CONFIG_OFF   0x0200
-#define NOTIFY_OFF   0x1000 /* a page of its own: nothing else lies in it */
-#define NOTIFY_SIZE  (VIRTIO_QUEUES_MAX * NOTIFY_STRIDE)
+#define BAR_REGS      0
+#define BAR_MSIX      1
+#define COMMON_OFF    0x0000
+#define ISR_OFF	      0x0100
+#define CONFIG_OFF    0x0200
+#define NOTIFY_OFF    0x1000 /* a page of its own: nothing else lies in it */
+#define NOTIFY_SIZE   (VIRTIO_QUEUES_MAX * NOTIFY_STRIDE)
 #define NOTIFY_STRIDE 4
-#define REGS_SIZE    0x2000
+#define REGS_SIZE     0x2000
 
 typedef struct virtio_pci_common_cfg common_cfg;
 
@@ -130,12 +130,12 @@ static void queue_write(struct virtio_queue *q, u64 off, u32 value)
 
 /* Width of each writable field, by offset; 0 for all other bytes. */
 static const u8 common_width[sizeof(common_cfg)] = {
-	[VIRTIO_PCI_COMMON_DFSELECT] = 4, [VIRTIO_PCI_COMMON_GFSELECT] = 4,
-	[VIRTIO_PCI_COMMON_GF] = 4,	  [VIRTIO_PCI_COMMON_MSIX] = 2,
-	[VIRTIO_PCI_COMMON_STATUS] = 1,	  [VIRTIO_PCI_COMMON_Q_SELECT] = 2,
-	[VIRTIO_PCI_COMMON_Q_SIZE] = 2,	  [VIRTIO_PCI_COMMON_Q_MSIX] = 2,
-	[VIRTIO_PCI_COMMON_Q_ENABLE] = 2, [VIRTIO_PCI_COMMON_Q_DESCLO] = 4,
-	[VIRTIO_PCI_COMMON_Q_DESCHI] = 4, [VIRTIO_PCI_COMMON_Q_AVAILLO] = 4,
+	[VIRTIO_PCI_COMMON_DFSELECT] = 4,  [VIRTIO_PCI_COMMON_GFSELECT] = 4,
+	[VIRTIO_PCI_COMMON_GF] = 4,	   [VIRTIO_PCI_COMMON_MSIX] = 2,
+	[VIRTIO_PCI_COMMON_STATUS] = 1,	   [VIRTIO_PCI_COMMON_Q_SELECT] = 2,
+	[VIRTIO_PCI_COMMON_Q_SIZE] = 2,	   [VIRTIO_PCI_COMMON_Q_MSIX] = 2,
+	[VIRTIO_PCI_COMMON_Q_ENABLE] = 2,  [VIRTIO_PCI_COMMON_Q_DESCLO] = 4,
+	[VIRTIO_PCI_COMMON_Q_DESCHI] = 4,  [VIRTIO_PCI_COMMON_Q_AVAILLO] = 4,
 	[VIRTIO_PCI_COMMON_Q_AVAILHI] = 4, [VIRTIO_PCI_COMMON_Q_USEDLO] = 4,
 	[VIRTIO_PCI_COMMON_Q_USEDHI] = 4,
 };

@@ -15,7 +15,7 @@ enum vnet_queue { VNET_RX, VNET_TX, VNET_QUEUES };
 
 #define VNET_QUEUE_SIZE 256
 #define VNET_HDR_LEN	sizeof(struct virtio_net_hdr_mrg_rxbuf)
-#define VNET_FRAME_MAX	65550			/* 64 KiB of payload and an Ethernet header */
+#define VNET_FRAME_MAX	65550 /* 64 KiB of payload and an Ethernet header */
 #define VNET_BUFFER	(VNET_HDR_LEN + VNET_FRAME_MAX + 256)
 
 /**

@@ -141,7 +141,7 @@ int virtio_vsock_create(struct vm *vm, u32 cid)
 		.num_queues = Q_COUNT,
 		.config_len = sizeof(struct virtio_vsock_config),
 	};
-	struct virtio_vsock_config config = { .guest_cid = cid };
+	struct virtio_vsock_config config = {.guest_cid = cid};
 	struct vsock *s = calloc(1, sizeof(*s));
 	int ret;
 
