@@ -48,8 +48,8 @@ static void hv_explain_open(const char *path, int err)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		log_err("%s: no hypervisor there: try 'modprobe %s'", path,
-			strcmp(path, HVCTL_DEVICE) ? "kvm_amd' or 'modprobe kvm_intel" : "hvctl");
+		log_err("%s: no hypervisor there: load its module%s", path,
+			strcmp(path, HVCTL_DEVICE) ? "" : " by 'modprobe hvctl'");
 		break;
 	case EACCES:
 	case EPERM:

@@ -14,7 +14,6 @@ int irq_init(struct vm *vm)
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	int ret;
 
-	pthread_mutex_init(&vm->irq.lock, NULL);
 	memset(vm->irq.msi, 0, sizeof(vm->irq.msi));
 	memset(vm->irq.shared, 0, sizeof(vm->irq.shared));
 

@@ -44,7 +44,7 @@ struct irq_msi {
 
 /**
  * struct irq_state - the routing table
- * @lock: guards all fields below
+ * @lock: guards all fields below; made by vm_create()
  * @msi: message of GSI IRQ_MSI_BASE + index
  * @shared: how many sources hold each shared (PCI) line up
  */

@@ -31,9 +31,9 @@ struct acpi_pm;
 struct balloon;
 struct boot_files;
 struct control;
+struct loop_timer;
 struct pci_host;
 struct runtime;
-struct serial;
 struct vcon;
 
 /** enum vm_event - how a guest's life may end, or begin anew */
@@ -55,6 +55,7 @@ enum vm_state {
 	VM_DYING,
 };
 
+/* Bytes of the line that says why a guest ended. */
 #define VM_REASON_MAX 160
 
 /**
@@ -69,7 +70,6 @@ enum vm_state {
  * @irq: interrupt routing
  * @pci: host bridge and bus 0
  * @acpi_pm: ACPI fixed hardware
- * @serial: ttyS0, NULL without
  * @files: kernel and ramdisk, open since vm_create()
  * @devices: list in start order
  * @vcpu: cfg.vcpus entries
@@ -80,10 +80,10 @@ enum vm_state {
  * @domid: number in `hvctl list`
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
+ * @restart: timer that delays the restart of a guest that crashes at once
  * @restarts: how often the guest was restarted; main thread only
  * @power_on_ns: CLOCK_MONOTONIC of the last power on; main thread only
  * @reboot_wanted: turn the guest's next power-off into a reboot (hvctl reboot)
- * @exit_status: what main() returns; main thread only
  * @event_lock: guards @event and @reason
  * @event: first request not yet served
  * @reason: why, one line
@@ -104,7 +104,6 @@ struct vm {
 	struct irq_state irq;
 	struct pci_host *pci;
 	struct acpi_pm *acpi_pm;
-	struct serial *serial;
 	struct boot_files *files;
 	struct device *devices;
 	struct vcpu *vcpu;
@@ -115,10 +114,10 @@ struct vm {
 	u32 domid;
 	enum vm_state state;
 	bool powered;
+	struct loop_timer *restart;
 	u32 restarts;
 	u64 power_on_ns;
 	bool reboot_wanted;
-	int exit_status;
 
 	pthread_mutex_t event_lock;
 	enum vm_event event;
@@ -147,7 +146,8 @@ void vm_destroy(struct vm *vm);
  * vm_power_on() - make the VM and bring the guest to its first instruction
  * @vm: created, not powered
  *
- * vCPU threads exist afterwards, parked: vm_resume() starts the guest.
+ * vCPU threads exist afterwards, parked, and the state is VM_PAUSED:
+ * vm_resume() starts the guest.
  * Return: 0 or a negative errno (logged).
  */
 int vm_power_on(struct vm *vm);
