@@ -180,6 +180,7 @@ struct hv_clock_vcpu {
 	bool wall_wanted;	/* (v) HV_REQ_CLOCK writes the wall clock too */
 	bool paused;		/* (v) tell the guest that it was stopped */
 	u64 steal_told;		/* (v) steal_ns when the record was written */
+	u64 written_at;		/* (v) host TSC when the page was */
 	struct task_struct *task;	/* (v) whose run_delay was seen last; */
 	u64 run_delay;			/* (v) compared only, never followed */
 };
@@ -466,9 +467,10 @@ void hv_steal_update(struct hv_vcpu *vcpu);	/* HV_REQ_STEAL, may sleep */
 int hv_clock_get(struct hv_vm *vm, struct kvm_clock_data *data);
 int hv_clock_set(struct hv_vm *vm, const struct kvm_clock_data *data);
 u64 hv_guest_tsc(struct hv_vcpu *vcpu);
-void hv_guest_tsc_set(struct hv_vcpu *vcpu, u64 value, bool host);
+void hv_clock_tsc_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
 u32 hv_tsc_khz(void);
 int hv_kvmclock_ctrl(struct hv_vcpu *vcpu);	/* KVM_KVMCLOCK_CTRL */
+void hv_clock_suspend(void);
 void hv_clock_hotplug(void);			/* after resume: all clocks anew */
 
 /* netlink.c */
