@@ -33,17 +33,24 @@ int net_error_set(struct net_error *err, int ret, const char *fmt, ...)
 	return ret;
 }
 
-/* Keeps the last line of what the program wrote: that one tells the cause. */
-static void last_line(char *text)
+/*
+ * Keeps one line of what the program wrote: the one that speaks of an error,
+ * or the last, where programs that do not use the word tell the cause.
+ */
+static void telling_line(char *text)
 {
 	size_t len = strlen(text);
-	char *nl;
+	char *word, *line, *end;
 
 	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
 		text[--len] = '\0';
-	nl = strrchr(text, '\n');
-	if (nl)
-		memmove(text, nl + 1, strlen(nl + 1) + 1);
+	word = strcasestr(text, "error");
+	end = word ? strchr(word, '\n') : NULL;
+	if (end)
+		*end = '\0';
+	line = word ? memrchr(text, '\n', word - text) : strrchr(text, '\n');
+	if (line)
+		memmove(text, line + 1, strlen(line + 1) + 1);
 }
 
 /*
@@ -67,7 +74,7 @@ static int collect(pid_t pid, int fd, char *text, size_t size)
 			len += n;
 	} while (!done || (done < 0 && errno == EINTR));
 	text[len] = '\0';
-	last_line(text);
+	telling_line(text);
 	return done < 0 ? -errno : status;
 }
 
@@ -75,7 +82,7 @@ static int collect(pid_t pid, int fd, char *text, size_t size)
  * net_run - run a program and wait for it
  * @argv: as for execvp()
  * @envp: as for execve()
- * @err: filled on failure, with the last line the program had to say
+ * @err: filled on failure, with what the program had to say
  *
  * A program that goes to the background by itself is waited for until it
  * has done so.
@@ -85,7 +92,7 @@ static int collect(pid_t pid, int fd, char *text, size_t size)
 int net_run(char *const argv[], char *const envp[], struct net_error *err)
 {
 	posix_spawn_file_actions_t fa;
-	char text[192];
+	char text[2048];
 	int pipefd[2];
 	pid_t pid;
 	int ret;
