@@ -327,6 +327,8 @@ int virtio_balloon_create(struct vm *vm)
 	ret = virtio_dev_register(&balloon->virtio);
 	if (ret)
 		goto free_timer;
+	/* RAM is maxmem=; what is beyond memory= is asked back at once. */
+	balloon_set_target(balloon, vm->mem.size - vm->cfg.memory_mib * MIB);
 	vm->balloon = balloon;
 	return 0;
 
