@@ -246,6 +246,7 @@ struct hv_vcpu {
 	u64 exits[HVCTL_EXIT_CLASSES];		/* (v), read racily by dumps */
 	/* Host TSC ticks, read racily too: hv_vcpu_stats() makes ns of them. */
 	u64 run_cycles, guest_cycles, halt_cycles;	/* (v) */
+	u64 run_since, halt_since;		/* (v) 0: not in KVM_RUN, in HLT */
 	u64 steal_ns, injected;			/* (v), read racily */
 };
 
