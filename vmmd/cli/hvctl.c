@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hvctl: guests of this machine from the command line. The verbs and columns
+ * are those of xl, for the fingers that know them.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+static const struct verb verbs[] = {
+	{"create", "[OPTIONS] CFG [KEY=VALUE...]", "start a guest",
+	 "  -c, --console        attach to its console\n"
+	 "  -p, --paused         leave it paused\n"
+	 "  -n, --dry-run        print the configuration as JSON and start nothing\n"
+	 "  -q, --quiet          no warnings\n"
+	 "  -d, --device NODE    use this node of the KVM ABI (/dev/hvctl)\n"
+	 "      --no-sandbox     leave vmmd its privileges (debugging only)\n"
+	 "KEY=VALUE words win over what CFG says; hvctl.cfg(5) lists the keys.\n",
+	 verb_create},
+	{"list", "[OPTIONS] [GUEST...]", "show the guests",
+	 "  -l, --json           everything known, as JSON\n"
+	 "  -v, --verbose        UUIDs as well\n"
+	 "State is one of r running, b blocked (idle), p paused, s shut down, c crashed,\n"
+	 "d dying, each in its column.\n",
+	 verb_list},
+	{"console", "[-t serial|virtio|pv] GUEST", "attach to a guest's console",
+	 "  -t, --type TYPE      which console: serial (ttyS0), virtio or pv (hvc0)\n"
+	 "What the guest wrote last is shown first. Ctrl-] detaches.\n",
+	 verb_console},
+	{"pause", "GUEST...", "stop a guest's CPUs", "", verb_pause},
+	{"unpause", "GUEST...", "let a paused guest run on", "", verb_unpause},
+	{"shutdown", "[OPTIONS] -a|GUEST...", "press a guest's power button",
+	 "  -a, --all            all guests\n"
+	 "  -w, --wait           wait until they are down\n"
+	 "  -t, --timeout SECS   with -w: wait no longer than this\n",
+	 verb_shutdown},
+	{"reboot", "[OPTIONS] -a|GUEST...", "restart a guest by its power button",
+	 "  -a, --all            all guests\n"
+	 "  -w, --wait           wait until they have restarted\n"
+	 "  -t, --timeout SECS   with -w: wait no longer than this\n",
+	 verb_reboot},
+	{"destroy", "GUEST...", "end a guest at once", "", verb_destroy},
+	{"mem-set", "GUEST MEM", "let a guest have MEM of its memory",
+	 "MEM is in MiB, or ends in k, m, g or t.\n", verb_mem_set},
+	{"top", "[OPTIONS]", "watch the guests at work",
+	 "  -b, --batch          print instead of taking the screen\n"
+	 "  -n, --iterations N   end after N rounds\n"
+	 "  -d, --delay SECS     time between rounds (3)\n"
+	 "  -j, --json           with -b: a JSON object for each round\n",
+	 verb_top},
+	{"vcpu-list", "[-j] [GUEST...]", "show virtual CPUs", "  -j, --json           as JSON\n",
+	 verb_vcpu_list},
+	{"info", "[-j]", "about this host", "  -j, --json           as JSON\n", verb_info},
+	{"events", "[OPTIONS]", "report what happens to guests",
+	 "  -j, --json           a JSON object for each event\n"
+	 "  -n, --count N        end after N events\n"
+	 "  -t, --timeout SECS   end after this time\n",
+	 verb_events},
+	{"log", "[OPTIONS] GUEST", "show a guest's log, also when it is gone",
+	 "  -f, --follow         go on as it grows\n"
+	 "  -p, --previous       the log of its last life but one\n",
+	 verb_log},
+	{"net", "up|down [OPTIONS]", "a network for guests: bridge, DHCP, NAT",
+	 "  -b, --bridge NAME    the bridge (hvbr0)\n"
+	 "  -a, --address A/LEN  address of the host on it\n",
+	 verb_net},
+	{"domid", "NAME", "number of a guest", "", verb_domid},
+	{"domname", "ID", "name of a guest", "", verb_domname},
+};
+
+#define N_VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "Usage: hvctl VERB [OPTIONS] [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+	fprintf(out, "\nGUEST is a name, an id or a uuid. 'hvctl VERB --help' tells more,\n"
+		     "hvctl(8) tells all.\n");
+}
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "hvctl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+	printf("Usage: hvctl %s %s\n\n%c%s.\n", verb->name, verb->args,
+	       verb->summary[0] - 'a' + 'A', verb->summary + 1);
+	if (*verb->help)
+		printf("\n%s", verb->help);
+}
+
+int cli_usage(const struct verb *verb, const char *wrong)
+{
+	cli_error("%s: %s: expected hvctl %s %s", verb->name, wrong, verb->name, verb->args);
+	return EXIT_USAGE;
+}
+
+int cli_option(const struct verb *verb, int argc, char **argv, const char *shorts,
+	       const struct option *longs, int *status)
+{
+	struct option with_help[16] = {{"help", no_argument, NULL, 'h'}};
+	char all[32];
+	int opt;
+
+	snprintf(all, sizeof(all), ":h%s", shorts);
+	for (size_t i = 0; longs && longs[i].name; i++)
+		with_help[i + 1] = longs[i];
+	opterr = 0;
+	opt = getopt_long(argc, argv, all, with_help, NULL);
+	switch (opt) {
+	case 'h':
+		print_verb_help(verb);
+		*status = EXIT_OK;
+		return 0;
+	case '?':
+	case ':':
+		cli_error("%s: %s '%s': expected one of 'hvctl %s --help'", verb->name,
+			  opt == ':' ? "nothing after" : "unknown option", argv[optind - 1],
+			  verb->name);
+		*status = EXIT_USAGE;
+		return 0;
+	}
+	return opt;
+}
+
+bool cli_number(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno && *out <= max)
+		return true;
+	cli_error("bad number '%s': expected 0 to %llu", text, (unsigned long long)max);
+	return false;
+}
+
+bool cli_seconds(const char *text, uint64_t *ns)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end != text && !*end && seconds >= 0 && seconds <= 1e9) {
+		*ns = (uint64_t)(seconds * 1e9);
+		return true;
+	}
+	cli_error("bad time '%s': expected seconds", text);
+	return false;
+}
+
+uint64_t cli_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int cli_ms_until(uint64_t end_ns)
+{
+	uint64_t now = cli_now_ns(), ms;
+
+	if (!end_ns)
+		return -1;
+	if (end_ns <= now)
+		return 0;
+	ms = (end_ns - now) / 1000000 + 1;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+void cli_print_json(struct json_object *json)
+{
+	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(json);
+}
+
+const char *cli_text(struct json_object *json, const char *key)
+{
+	struct json_object *value;
+	const char *text = NULL;
+
+	if (json && json_object_object_get_ex(json, key, &value))
+		text = json_object_get_string(value);
+	return text ? text : "";
+}
+
+uint64_t cli_u64(struct json_object *json, const char *key)
+{
+	struct json_object *value;
+
+	if (!json || !json_object_object_get_ex(json, key, &value))
+		return 0;
+	return json_object_get_uint64(value);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *verb;
+	int status;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		verb = argc > 2 ? find_verb(argv[2]) : NULL;
+		if (verb)
+			print_verb_help(verb);
+		else
+			print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("hvctl " HVCTL_VERSION);
+		return EXIT_OK;
+	}
+	verb = find_verb(argv[1]);
+	if (!verb) {
+		cli_error("unknown verb '%s': expected one of 'hvctl --help'", argv[1]);
+		return EXIT_USAGE;
+	}
+	status = verb->run(verb, argc - 1, argv + 1);
+	if (fflush(stdout) || ferror(stdout)) {
+		cli_error("cannot write: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	return status;
+}
