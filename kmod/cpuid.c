@@ -186,31 +186,33 @@ static void make_index(struct hv_cpuid *c)
 	}
 }
 
-/* One register of a leaf, 0 without the leaf. */
-#define REG(c, leaf, sub, reg) ({					\
-	const struct kvm_cpuid_entry2 *_e = find(c, leaf, sub);		\
-	_e ? _e->reg : 0;						\
-})
+/* The entry of a leaf, one of zeros without the leaf. */
+static const struct kvm_cpuid_entry2 *get(struct hv_cpuid *c, u32 leaf, u32 sub)
+{
+	static const struct kvm_cpuid_entry2 none;
+
+	return find(c, leaf, sub) ?: &none;
+}
 
 /* What other files ask again and again, worked out once. */
 static void derive(struct hv_cpuid *c)
 {
-	u32 l1_ecx = REG(c, 0x1, 0, ecx);
-	u32 l7_ebx = REG(c, 0x7, 0, ebx);
-	u32 l7_ecx = REG(c, 0x7, 0, ecx);
-	u32 l7_edx = REG(c, 0x7, 0, edx);
-	u32 e1_edx = REG(c, 0x80000001, 0, edx);
-	u32 e8_ebx = REG(c, 0x80000008, 0, ebx);
-	u32 e21_eax = REG(c, 0x80000021, 0, eax);
-	u32 vendor = REG(c, 0x0, 0, ebx);
+	u32 l1_ecx = get(c, 0x1, 0)->ecx;
+	u32 l7_ebx = get(c, 0x7, 0)->ebx;
+	u32 l7_ecx = get(c, 0x7, 0)->ecx;
+	u32 l7_edx = get(c, 0x7, 0)->edx;
+	u32 e1_edx = get(c, 0x80000001, 0)->edx;
+	u32 e8_ebx = get(c, 0x80000008, 0)->ebx;
+	u32 e21_eax = get(c, 0x80000021, 0)->eax;
+	u32 vendor = get(c, 0x0, 0)->ebx;
 	u64 cr4 = CR4_ALWAYS, efer = EFER_SCE;
 
-	c->max_basic = REG(c, 0x0, 0, eax);
-	c->max_ext = REG(c, 0x80000000, 0, eax);
-	c->max_hv = REG(c, 0x40000000, 0, eax);
+	c->max_basic = get(c, 0x0, 0)->eax;
+	c->max_ext = get(c, 0x80000000, 0)->eax;
+	c->max_hv = get(c, 0x40000000, 0)->eax;
 	/* First letters of AuthenticAMD and HygonGenuine */
 	c->amd = !memcmp(&vendor, "Auth", 4) || !memcmp(&vendor, "Hygo", 4);
-	c->phys_bits = REG(c, 0x80000008, 0, eax) & 0xff;
+	c->phys_bits = get(c, 0x80000008, 0)->eax & 0xff;
 	if (!c->phys_bits)
 		c->phys_bits = PHYS_BITS_DEFAULT;
 
@@ -247,8 +249,8 @@ static void derive(struct hv_cpuid *c)
 	c->xcr0_allowed = 0;
 	if (l1_ecx & F(XSAVE))
 		c->xcr0_allowed = hv_fpu_supported() &
-				  (REG(c, 0xd, 0, eax) |
-				   (u64)REG(c, 0xd, 0, edx) << 32);
+				  (get(c, 0xd, 0)->eax |
+				   (u64)get(c, 0xd, 0)->edx << 32);
 	c->x2apic = l1_ecx & F(X2APIC);
 	c->tsc_deadline = l1_ecx & F(TSC_DEADLINE_TIMER);
 	c->rdtscp = e1_edx & F(RDTSCP);

@@ -38,8 +38,8 @@
 #define AVX_NE_CONVERT		BIT(5)
 #define PREFETCH_CODE		BIT(14)
 
-#define MAX_BASIC	0x1f
-#define MAX_EXT		0x80000021
+#define MAX_BASIC	0x1fU
+#define MAX_EXT		0x80000021U
 #define ANY_WORD	-1
 
 enum reg { EAX, EBX, ECX, EDX };
@@ -391,11 +391,13 @@ int hv_cpuid_supported(struct kvm_cpuid2 *head,
 		return -ENOMEM;
 
 	e = add(&l, 0, 0, 0, true);
-	e->eax = max = min(e->eax, (u32)MAX_BASIC);
+	max = min(e->eax, MAX_BASIC);
+	e->eax = max;
 	for (leaf = 1; leaf <= max; leaf++)
 		add_basic(&l, leaf);
 	e = add(&l, 0x80000000, 0, 0, true);
-	e->eax = max = min(e->eax, (u32)MAX_EXT);
+	max = min(e->eax, MAX_EXT);
+	e->eax = max;
 	for (leaf = 0x80000001; leaf <= max; leaf++)
 		add_extended(&l, leaf);
 	add_paravirt(&l);

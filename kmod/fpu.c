@@ -136,6 +136,16 @@ u32 hv_xstate_size(u64 features, bool compacted)
 }
 
 /**
+ * hv_xsave_size() - bytes that KVM_GET_XSAVE2 writes and KVM_SET_XSAVE reads
+ *
+ * Return: never less than struct kvm_xsave, as the KVM API promises.
+ */
+u32 hv_xsave_size(void)
+{
+	return max_t(u32, fpu.size, sizeof(struct kvm_xsave));
+}
+
+/**
  * hv_fpu_create() - give a new vCPU its area, in the state after RESET
  * @vcpu: being created
  *

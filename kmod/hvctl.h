@@ -438,6 +438,7 @@ static inline bool hv_long_mode(struct hv_vcpu *vcpu);
 void hv_fpu_init(void);				/* module load, before any vCPU */
 u64 hv_fpu_supported(void);			/* XCR0 bits guests may have */
 u32 hv_xstate_size(u64 features, bool compacted);	/* of an XSAVE area */
+u32 hv_xsave_size(void);			/* KVM_CAP_XSAVE2 */
 int hv_fpu_create(struct hv_vcpu *vcpu);
 void hv_fpu_destroy(struct hv_vcpu *vcpu);
 void hv_fpu_reset(struct hv_vcpu *vcpu, bool init);

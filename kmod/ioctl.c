@@ -68,7 +68,7 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 		return KVM_X2APIC_API_USE_32BIT_IDS |
 		       KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_XSAVE2:
-		return hv_xstate_size(hv_fpu_supported(), false);
+		return hv_xsave_size();
 	case KVM_CAP_NR_MEMSLOTS:
 		return HV_MAX_SLOTS;
 	case KVM_CAP_NR_VCPUS:

@@ -197,7 +197,7 @@ static int set_xsave(struct hv_vcpu *vcpu, const struct kvm_xsave *xsave)
 
 static int get_xsave2(struct hv_vcpu *vcpu, void __user *user)
 {
-	u32 size = hv_xstate_size(hv_fpu_supported(), false);
+	u32 size = hv_xsave_size();
 	void *buf = kzalloc(size, GFP_KERNEL);
 	int r = buf ? hv_xsave_get(vcpu, buf, size) : -ENOMEM;
 
