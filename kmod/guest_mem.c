@@ -104,6 +104,40 @@ int hv_write_gpa_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
 	return left ? -EAGAIN : 0;
 }
 
+/**
+ * hv_cmpxchg_gpa_atomic() - change an aligned word of guest memory if it is old
+ * @vm: the VM, of the current mm
+ * @gpa: guest-physical address, a multiple of @size
+ * @size: 4 or 8 bytes
+ * @old: what must be there
+ * @new: what then is
+ *
+ * Context: preemption off.
+ * Return: 0; -EBUSY when something else is there; -ENOENT outside of writable
+ * slots; -EAGAIN when the VMM's page is absent or read-only.
+ */
+int hv_cmpxchg_gpa_atomic(struct hv_vm *vm, u64 gpa, u8 size, u64 old, u64 new)
+{
+	const struct hv_slot *slot = range_slot(vm, gpa, size, true);
+	void __user *at;
+	u32 old32 = old;
+	int ret;
+
+	if (!slot)
+		return -ENOENT;
+	at = (void __user *)slot_hva(slot, gpa);
+	pagefault_disable();
+	if (size == 8)
+		ret = __try_cmpxchg_user((u64 __user *)at, &old, new, out8);
+	else
+		ret = __try_cmpxchg_user((u32 __user *)at, &old32, (u32)new, out4);
+	pagefault_enable();
+	if (ret)
+		return ret < 0 ? -EAGAIN : -EBUSY;
+	hv_mark_dirty(slot, gpa >> PAGE_SHIFT);
+	return 0;
+}
+
 /* One page's part of an access that may sleep. */
 static int access_page(struct hv_vm *vm, u64 gpa, void *buf, u32 len, bool write)
 {

@@ -41,11 +41,15 @@ enum hv_alu {
 /* hv_insn.alu of HV_MMIO_BIT: as in the opcode's bits 3 to 4. */
 enum hv_bit_op { HV_BT, HV_BTS, HV_BTR, HV_BTC };
 
+/* hv_insn.cr_op: instructions that exit for HV_R_CR */
+enum hv_cr_op { HV_MOV_CR, HV_CLTS, HV_LMSW, HV_SMSW };
+
 /**
  * struct hv_insn - one decoded instruction
  * @len: bytes, prefixes included
  * @op: what it does with memory
  * @alu: enum hv_alu, or enum hv_bit_op for HV_MMIO_BIT
+ * @cr_op: of an exit for HV_R_CR: enum hv_cr_op
  * @mem_size: bytes of the memory operand: 1, 2, 4, 8
  * @op_size: bytes of the register operand (movzx and movsx differ)
  * @addr_size: 2, 4, 8
@@ -66,6 +70,7 @@ struct hv_insn {
 	u8 len;
 	u8 op;
 	u8 alu;
+	u8 cr_op;
 	u8 mem_size;
 	u8 op_size;
 	u8 addr_size;
@@ -90,10 +95,9 @@ struct hv_insn {
 int hv_insn_decode_mmio(const u8 *bytes, u8 n, u8 mode, struct hv_insn *insn);
 
 /*
- * The instruction must be one that exits for this reason. Also fills the
- * register operand of MOV to and from control and debug registers (reg), of
- * LMSW and SMSW (reg, or an address with reg -1), and the address size,
- * repeat prefix and segment of string I/O.
+ * The instruction must be one that exits for this reason. Also fills cr_op and
+ * the register operand of those that exit for HV_R_CR (LMSW and SMSW: reg, or
+ * an address with reg -1), and address size and segment of string I/O.
  */
 int hv_insn_decode_exit(const u8 *bytes, u8 n, u8 mode, enum hv_reason reason,
 			struct hv_insn *insn);

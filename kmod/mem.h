@@ -70,6 +70,7 @@ int hv_write_gpa(struct hv_vm *vm, u64 gpa, const void *buf, u32 len);
 /* Never sleep, fit for IRQs off; -EAGAIN where only the slow path can. */
 int hv_read_gpa_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len);
 int hv_write_gpa_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len);
+int hv_cmpxchg_gpa_atomic(struct hv_vm *vm, u64 gpa, u8 size, u64 old, u64 new);
 
 #define HV_WALK_LEVELS	5
 
@@ -110,6 +111,8 @@ struct hv_walk {
 #define HV_WALK_FETCH	BIT(2)
 /* The access was made already, the CPU has checked: only translate. */
 #define HV_WALK_TRUST	BIT(3)
+/* No access: leave no trace in the guest's tables. */
+#define HV_WALK_LOOK	BIT(4)
 int hv_walk_gva(struct hv_vcpu *vcpu, u64 gva, u32 access, bool atomic,
 		struct hv_walk *out);
 int hv_read_gva(struct hv_vcpu *vcpu, u64 gva, void *buf, u32 len,
@@ -226,6 +229,9 @@ struct hv_mmio {
 int hv_insn_len(struct hv_vcpu *vcpu, bool atomic);
 /* Decode the access to device memory at exit.fault.gpa into vcpu->mmio.insn. */
 int hv_mmio_decode(struct hv_vcpu *vcpu, bool atomic);
+/* size 4 clears the upper half; high: AH, CH, DH or BH. */
+void hv_gpr_write(struct hv_vcpu *vcpu, u8 reg, bool high, u8 size, u64 value);
+u64 hv_gpr_read(struct hv_vcpu *vcpu, u8 reg, bool high, u8 size);
 /* No form we know: KVM_EXIT_INTERNAL_ERROR with the bytes, or #UD. */
 int hv_insn_unknown(struct hv_vcpu *vcpu);
 /* Linear address of the memory operand, or false when #GP (#SS) is due. */
