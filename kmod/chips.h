@@ -40,7 +40,6 @@ struct hv_pit {
 	struct kvm_pit_state2 s;	/* lock */
 	bool speaker;			/* (c) port 0x61 is ours */
 	bool reinject;			/* lock: make up for lost ticks */
-	bool gate2;			/* lock: GATE of channel 2, port 0x61 bit 0 */
 	u32 owed;			/* lock: ticks the guest could not take yet */
 	u64 period_ns;			/* lock: of channel 0, 0 for one-shot */
 	ktime_t next;			/* lock: when channel 0's OUT rises */
@@ -83,8 +82,9 @@ struct hv_irqfds {
 	struct mutex mutex;		/* assign and deassign, one at a time */
 	raw_spinlock_t lock;		/* list, against hang-ups */
 	struct list_head list;		/* lock */
-	struct list_head resamplers;	/* mutex; read under RCU */
-	u32 nr_resamplers;		/* mutex; read anywhere */
+	struct mutex resample_mutex;	/* inside mutex */
+	struct list_head resamplers;	/* (r) resample_mutex */
+	u32 nr_resamplers;		/* resample_mutex; read anywhere */
 };
 
 struct hv_irqchip {
@@ -100,6 +100,8 @@ struct hv_irqchip {
 
 /* irq.c: a pin's interrupt has ended (EOI). irqchip->lock not held. */
 void hv_irq_acked(struct hv_irqchip *chip, u32 chip_id, u32 pin);
+/* An edge: up and down again. Any context; result of the rising half. */
+int hv_gsi_pulse(struct hv_irqchip *chip, enum hv_irq_source source, u32 gsi);
 
 /* pic.c. What takes a chip takes its lock. */
 void hv_pic_init(struct hv_irqchip *chip);

@@ -59,7 +59,7 @@ int hv_kernel_pio(struct hv_vcpu *vcpu, u16 port, u8 size, bool in, void *data);
 int hv_kernel_mmio(struct hv_vcpu *vcpu, u64 gpa, u8 size, bool write,
 		   void *data);
 
-/* lapic.c (may be split: lapic_timer.c, lapic_ipi.c) */
+/* lapic.c, lapic_state.c, lapic_timer.c */
 int hv_lapic_create(struct hv_vcpu *vcpu);
 void hv_lapic_destroy(struct hv_vcpu *vcpu);
 void hv_lapic_reset(struct hv_vcpu *vcpu, bool init);

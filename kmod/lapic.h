@@ -58,7 +58,7 @@ struct hv_lapic {
 	unsigned long tmr[4];	/* (a) was level triggered when requested */
 	unsigned long isr[4];	/* (v) in service */
 	s16 isr_top;		/* (v) highest vector in isr, -1 */
-	u8 isr_depth;		/* (v) bits set in isr: priority classes nest */
+	u16 isr_depth;		/* (v) bits set in isr */
 	u8 irr_pending;		/* (a) 0: irr is empty; 1: it may not be */
 	u8 tpr;			/* (v) as last written; see hv_lapic_tpr() */
 	bool on;		/* (v), read anywhere: APIC_BASE enables it */
@@ -113,6 +113,12 @@ int hv_lapic_post(struct hv_lapic *lapic, u8 vector, bool level);
 int hv_lapic_post_self(struct hv_lapic *lapic, u8 vector, bool level);
 /* Any context: an ESR bit; raises the error interrupt. */
 void hv_lapic_error(struct hv_lapic *lapic, u32 bits);
+/* Own thread. */
+bool hv_lapic_reg(struct hv_lapic *lapic, u32 reg, u32 *value);
+void hv_lapic_svr(struct hv_lapic *lapic, u32 value);
+void hv_lapic_maps_changed(struct hv_lapic *lapic);
+/* What may be written to each local vector; LVTT has rules of its own. */
+extern const u32 hv_lapic_lvt_bits[HV_LVTS];
 
 /* lapic_ipi.c. Any context: >0 delivered, 0 coalesced, -1 nobody took it. */
 int hv_apic_send(struct hv_irqchip *chip, const struct hv_apic_msg *msg);
@@ -126,6 +132,13 @@ void hv_lapic_timer_tmict(struct hv_lapic *lapic, u32 count);
 u32 hv_lapic_timer_tmcct(struct hv_lapic *lapic);
 void hv_lapic_timer_tdcr(struct hv_lapic *lapic, u32 value);
 void hv_lapic_timer_restore(struct hv_lapic *lapic, u32 tmcct);
+
+/* How many entries of vm->vcpu[] are valid. */
+static inline u32 hv_nr_vcpus(struct hv_vm *vm)
+{
+	/* Pairs with the release in hv_vcpu_create(). */
+	return smp_load_acquire(&vm->nr_vcpus);
+}
 
 /* x2APIC: the logical ID follows from the ID (SDM vol. 3, 11.12.10.2). */
 static inline u32 hv_x2apic_ldr(u32 id)
