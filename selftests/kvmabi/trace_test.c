@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Debugging: a guest that traces itself sees each instruction once, also
+ * those that the host executes for it; debug registers are the guest's own;
+ * and the host can debug the guest (KVM_SET_GUEST_DEBUG).
+ */
+#include "guest.h"
+#include "harness.h"
+
+FIXTURE(trace)
+{
+	struct kv_vm *vm;
+	struct kv_vcpu *vcpu;
+};
+
+FIXTURE_SETUP(trace)
+{
+	self->vm = kv_vm_new_irqchip(0);
+	self->vcpu = kv_vcpu_new(self->vm, 0);
+}
+
+FIXTURE_TEARDOWN(trace)
+{
+	kv_vcpu_free(self->vcpu);
+	kv_vm_free(self->vm);
+}
+
+#define DR6_BS (1U << 14)
+
+/* ------------------------------------------------------- the guest's own TF */
+
+/* Each label is where a trap must be reported: after the one before it. */
+GUEST_BLOB(traced, ".code64\n"
+		   "pushfq\n orl $0x100, (%rsp)\n popfq\n"
+		   "nop\n"
+		   "traced_0: xor %eax, %eax\n"
+		   "traced_1: cpuid\n"
+		   "traced_2: mov $0x1b, %ecx\n"
+		   "traced_3: rdmsr\n"
+		   "traced_4: mov $0x6e0, %ecx\n"
+		   "traced_5: wrmsr\n"
+		   "traced_6: mov $0x7fffffff, %eax\n"
+		   "traced_7: vmmcall\n"
+		   "traced_8: out %al, $0x80\n"
+		   "traced_9: in $0x80, %al\n"
+		   "traced_10: mov $0xd0000000, %ebx\n"
+		   "traced_11: mov %eax, (%rbx)\n"
+		   "traced_12: mov (%rbx), %eax\n"
+		   "traced_13: orl $1, (%rbx)\n"
+		   "traced_14: mov %cr0, %rax\n"
+		   "traced_15: mov %rax, %cr0\n"
+		   "traced_16: wbinvd\n"
+		   "traced_17: mov %dr7, %rax\n"
+		   "traced_18: mov $0xfee000b0, %ebx\n"
+		   "traced_19: movl $0, (%rbx)\n"
+		   "traced_20: nop\n"
+		   "traced_21: outl %eax, $0xf1\n");
+
+#define STEPS 22
+/* Stores that user space completes: mov and or to device memory. */
+#define USER_STORE(step) ((step) == 12 || (step) == 14)
+extern const u8 traced_0[], traced_1[], traced_2[], traced_3[], traced_4[], traced_5[], traced_6[],
+    traced_7[], traced_8[], traced_9[], traced_10[], traced_11[], traced_12[], traced_13[],
+    traced_14[], traced_15[], traced_16[], traced_17[], traced_18[], traced_19[], traced_20[],
+    traced_21[];
+static const u8 *const steps[STEPS] = {
+	traced_0,  traced_1,  traced_2,	 traced_3,  traced_4,  traced_5,  traced_6,  traced_7,
+	traced_8,  traced_9,  traced_10, traced_11, traced_12, traced_13, traced_14, traced_15,
+	traced_16, traced_17, traced_18, traced_19, traced_20, traced_21,
+};
+
+/* Runs on: exits to user space are the traced instructions' own. */
+static void next_report(struct kv_vcpu *vcpu)
+{
+	do {
+		vcpu->last = kv_next(vcpu);
+	} while (vcpu->last.kind == KV_EXIT && (vcpu->run->exit_reason == KVM_EXIT_MMIO ||
+						(vcpu->run->exit_reason == KVM_EXIT_IO &&
+						 vcpu->run->io.port == 0x80)));
+}
+
+TEST_F(trace, trap_flag)
+{
+	struct kvm_debugregs dr;
+	struct kv_trap trap;
+	int i;
+
+	KV_LOAD_BLOB(self->vm, KV_DATA, traced);
+	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
+	for (i = 0; i < STEPS; i++) {
+		next_report(self->vcpu);
+		ASSERT_EQ(KV_TRAP, self->vcpu->last.kind)
+		{
+			TH_LOG("step %d: %s", i, kv_text(self->vcpu, &self->vcpu->last));
+		}
+		trap = kv_trap_get(self->vcpu);
+		ASSERT_EQ(1, trap.vector);
+		/* kvm forgets the trap behind a store that went to user space. */
+		if (!kv_is_hvctl() && USER_STORE(i) &&
+		    trap.ip != KV_DATA + (u64)(steps[i] - traced))
+			i++;
+		ASSERT_EQ(KV_DATA + (u64)(steps[i] - traced), trap.ip)
+		{
+			TH_LOG("step %d", i);
+		}
+		EXPECT_EQ(0x100, trap.flags & 0x100);
+		ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_DEBUGREGS, &dr));
+		EXPECT_EQ(DR6_BS, dr.dr6 & DR6_BS);
+	}
+	/* TF is clear in the handler, or this would not be the end. */
+	next_report(self->vcpu);
+	EXPECT_EQ(KV_DONE, self->vcpu->last.kind);
+}
+
+/* ------------------------------------------------ the guest's debug registers */
+
+/* An execution breakpoint comes before the instruction, intercepted or not. */
+static __guest void breakpoints(u64 cpuid_at)
+{
+	asm volatile("mov %0, %%dr0" : : "r"(cpuid_at));
+	asm volatile("mov %0, %%dr1" : : "r"(KV_DATA + 0x1000UL));
+	/* DR0: execute; DR1: write, four bytes. Both global. */
+	asm volatile("mov %0, %%dr7" : : "r"(0xd0040aUL));
+	asm volatile("call *%0" : : "r"(cpuid_at) : "rax", "rbx", "rcx", "rdx", "memory");
+	guest_sync(1);
+	*(volatile u32 *)(KV_DATA + 0x1000) = 1;
+	guest_sync(2);
+	guest_done();
+}
+
+static __guest void on_debug(struct kv_frame64 *frame)
+{
+	u64 dr6, zero = 0xffff0ff0;
+
+	asm volatile("mov %%dr6, %0" : "=r"(dr6));
+	asm volatile("mov %0, %%dr6" : : "r"(zero));
+	frame->rflags |= 1 << 16; /* RF: step over the breakpoint */
+	guest_sync2(0xdb, frame->rip, dr6);
+}
+
+TEST_F(trace, guest_breakpoints)
+{
+	static const u8 code[] = {0x0f, 0xa2, 0xc3}; /* cpuid; ret */
+
+	kv_load(self->vm, KV_DATA, code, sizeof(code));
+	kv_enter(self->vcpu, breakpoints, KV_DATA, 0);
+	kv_handler(self->vm, 1, on_debug);
+	ASSERT_SYNC(self->vcpu, 0xdb);
+	EXPECT_EQ(KV_DATA, self->vcpu->last.a);
+	EXPECT_EQ(1, self->vcpu->last.b & 0xf);
+	ASSERT_SYNC(self->vcpu, 1);
+	ASSERT_SYNC(self->vcpu, 0xdb);
+	EXPECT_EQ(2, self->vcpu->last.b & 0xf);
+	ASSERT_SYNC(self->vcpu, 2);
+	ASSERT_DONE(self->vcpu);
+}
+
+/* They are the vCPU's alone: not the host's, not the other vCPU's. */
+static __guest void own_debug_registers(u64 mine)
+{
+	u64 dr0, dr3, i;
+
+	asm volatile("mov %0, %%dr0" : : "r"(mine));
+	asm volatile("mov %0, %%dr3" : : "r"(~mine & 0xffffffff));
+	for (i = 0; i < 50; i++) {
+		guest_sync(1);
+		asm volatile("mov %%dr0, %0; mov %%dr3, %1" : "=r"(dr0), "=r"(dr3));
+		guest_equal(dr0, mine);
+		guest_equal(dr3, ~mine & 0xffffffff);
+	}
+	guest_done();
+}
+
+TEST_F(trace, debug_registers_are_private)
+{
+	struct kv_vcpu *other = kv_vcpu_new(self->vm, 1);
+	struct kvm_debugregs dr;
+	int i;
+
+	kv_pin(0);
+	kv_enter(self->vcpu, own_debug_registers, 0x11111111, 0);
+	kv_enter(other, own_debug_registers, 0x22222222, 0);
+	ioctl(other->fd, KVM_SET_MP_STATE, &(struct kvm_mp_state){KVM_MP_STATE_RUNNABLE});
+	for (i = 0; i < 50; i++) {
+		ASSERT_SYNC(self->vcpu, 1);
+		ASSERT_SYNC(other, 1);
+	}
+	ASSERT_EQ(0, ioctl(other->fd, KVM_GET_DEBUGREGS, &dr));
+	EXPECT_EQ(0x22222222, dr.db[0]);
+	ASSERT_DONE(self->vcpu);
+	ASSERT_DONE(other);
+	kv_vcpu_free(other);
+}
+
+TEST_F(trace, debugregs_ioctl)
+{
+	struct kvm_debugregs dr = {.db = {1, 2, 3, 4}, .dr6 = 0xffff0ff0, .dr7 = 0x400}, back;
+
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
+	memset(&back, 0xff, sizeof(back));
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_DEBUGREGS, &back));
+	EXPECT_EQ(0, memcmp(dr.db, back.db, sizeof(dr.db)));
+	EXPECT_EQ(dr.dr6, back.dr6);
+	EXPECT_EQ(dr.dr7, back.dr7);
+	dr.flags = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
+	dr.flags = 0;
+	dr.dr7 = 1UL << 32;
+	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
+	dr.dr7 = 0x400;
+	dr.dr6 = 1UL << 32;
+	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
+}
+
+/* ------------------------------------------------------ the host as debugger */
+
+TEST_F(trace, host_single_step)
+{
+	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
+	struct kvm_run *run = self->vcpu->run;
+	u64 ip = KV_DATA;
+	int i;
+
+	if (kv_cap(KVM_CAP_SET_GUEST_DEBUG) <= 0)
+		SKIP(return, "no KVM_SET_GUEST_DEBUG");
+	/* nop; cpuid; nop; rdmsr; nop */
+	kv_load(self->vm, KV_DATA, "\x90\x0f\xa2\x90\xb9\x1b\x00\x00\x00\x0f\x32\x90\xe7\xf1", 14);
+	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
+	for (i = 0; i < 6; i++) {
+		static const u8 len[] = {1, 2, 1, 5, 2, 1};
+
+		ip += len[i];
+		ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
+		ASSERT_EQ(ip, run->debug.arch.pc);
+		EXPECT_EQ(1, run->debug.arch.exception);
+		EXPECT_EQ(DR6_BS, run->debug.arch.dr6 & DR6_BS);
+		/* The guest does not see who steps it. */
+		EXPECT_EQ(0, kv_regs(self->vcpu).rflags & 0x100);
+	}
+	debug.control = 0;
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
+	ASSERT_REPORT(self->vcpu, KV_DONE, kv_regs(self->vcpu).rax & 0xffffffff);
+}
+
+TEST_F(trace, host_breakpoints)
+{
+	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP};
+	struct kvm_run *run = self->vcpu->run;
+
+	if (kv_cap(KVM_CAP_SET_GUEST_DEBUG) <= 0)
+		SKIP(return, "no KVM_SET_GUEST_DEBUG");
+	/* nop; nop; nop; cpuid; xor %eax, %eax; out */
+	kv_load(self->vm, KV_DATA, "\x90\x90\x90\x0f\xa2\x31\xc0\xe7\xf1", 9);
+	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
+	debug.arch.debugreg[0] = KV_DATA + 3;
+	debug.arch.debugreg[7] = 0x402;
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
+	ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
+	EXPECT_EQ(1, run->debug.arch.exception);
+	EXPECT_EQ(KV_DATA + 3, run->debug.arch.pc);
+	EXPECT_EQ(1, run->debug.arch.dr6 & 0xf);
+	debug.control = 0;
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
+	ASSERT_DONE(self->vcpu);
+}
+
+TEST_HARNESS_MAIN
