@@ -222,6 +222,7 @@ struct hv_vcpu {
 	s16 user_irq;				/* (v) KVM_INTERRUPT vector, -1 */
 
 	struct hv_mmio mmio;			/* (v) */
+	struct hv_pio pio;			/* (v) */
 	/* Finishes in KVM_RUN what the last exit to user space began. */
 	int (*complete)(struct hv_vcpu *vcpu);	/* (v) */
 

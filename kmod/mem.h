@@ -204,9 +204,10 @@ struct hv_fetch {
  * @gpa: guest-physical address of each part: an operand may cross into
  *	 another page
  * @size: bytes in each part; @size[1] is 0 where there is one part
- * @part: which part user space has been asked for
- * @write: the access that user space has been asked for is a write
- * @value: to be written, or what was read so far
+ * @part: the one whose turn it is
+ * @value: what was read so far, then what is to be written
+ * @old: what was read, for XCHG
+ * @rflags: RFLAGS after the instruction
  * @rip: of the instruction; a VMM that moved RIP has given the access up
  */
 struct hv_mmio {
@@ -214,9 +215,22 @@ struct hv_mmio {
 	u64 gpa[2];
 	u8 size[2];
 	u8 part;
-	bool write;
 	u64 value;
+	u64 old;
+	u64 rflags;
 	u64 rip;
+};
+
+/**
+ * struct hv_pio - an IN that user space has been asked for
+ * @rip: of the instruction, as for struct hv_mmio
+ * @linear: INS: where the data goes
+ * @count: INS: elements
+ */
+struct hv_pio {
+	u64 rip;
+	u64 linear;
+	u32 count;
 };
 
 /*
