@@ -223,7 +223,7 @@ static void cmd_destroy(struct vm *vm, struct json_object *request, struct contr
 {
 	(void)request;
 	(void)answer;
-	vm_request(vm, VM_DESTROY, "destroyed by hvctl");
+	vm_request(vm, VM_DESTROY, "hvctl destroy");
 }
 
 /* The console that the kernel itself will take for /dev/console: the last one. */

@@ -18,13 +18,10 @@
 #include "cli/client.h"
 #include "control.h"
 
-/* More than any request takes on a busy host; pausing waits for a disk. */
-#define ANSWER_SECONDS 20
-
-int client_connect(const char *path)
+int client_connect(const char *path, unsigned int seconds)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+	struct timeval limit = {.tv_sec = seconds};
 	const char *slash = strrchr(path, '/');
 	char dir[PATH_MAX];
 	int fd, dir_fd, ret;

@@ -9,8 +9,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/** client_connect - connect to the control socket @path; fd or a negative errno */
-int client_connect(const char *path);
+/* How long to wait for an answer: more than any request takes on a busy host. */
+#define CLIENT_SECONDS 20
+
+/**
+ * client_connect - connect to a control socket
+ * @path: of the socket
+ * @seconds: how long any call on it may take
+ *
+ * Return: a descriptor or a negative errno.
+ */
+int client_connect(const char *path, unsigned int seconds);
 
 /** client_peer - process id of the server at the other end of @fd, or 0 */
 pid_t client_peer(int fd);

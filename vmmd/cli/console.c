@@ -92,9 +92,11 @@ static int from_terminal(int fd, bool *open)
 
 int console_relay(const char *name, int fd)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{.fd = fd, .events = POLLIN},
 		{.fd = STDIN_FILENO, .events = POLLIN},
+		/* For errors alone: whoever read our output may have gone. */
+		{.fd = STDOUT_FILENO},
 	};
 	bool tty = isatty(STDIN_FILENO), typing = true;
 	int status = EXIT_OK;
@@ -109,13 +111,13 @@ int console_relay(const char *name, int fd)
 		ssize_t n;
 
 		fds[1].fd = typing ? STDIN_FILENO : -1;
-		if (poll(fds, 2, -1) < 0) {
+		if (poll(fds, 3, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			status = EXIT_FAILED;
 			break;
 		}
-		if (fds[1].revents && !from_terminal(fd, &typing))
+		if (fds[2].revents || (fds[1].revents && !from_terminal(fd, &typing)))
 			break;
 		if (!fds[0].revents)
 			continue;
@@ -152,7 +154,7 @@ int verb_console(const struct verb *verb, int argc, char **argv)
 	if (domains_get(&all))
 		return EXIT_FAILED;
 	dom = domains_find(&all, argv[optind]);
-	fd = dom ? domain_connect(dom) : -1;
+	fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
 	status = dom ? EXIT_FAILED : EXIT_NO_GUEST;
 	if (fd >= 0) {
 		request = client_request("console");

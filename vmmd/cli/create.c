@@ -132,7 +132,7 @@ static int connect_new(const char *name, struct domain *dom)
 	if (runtime_root(root))
 		return -1;
 	snprintf(path, sizeof(path), "%s/%s/" RUNTIME_CONTROL, root, name);
-	return client_connect(path);
+	return client_connect(path, CLIENT_SECONDS);
 }
 
 /*

@@ -15,6 +15,9 @@
 #include "cli/domain.h"
 #include "runtime.h"
 
+/* A guest that hangs must not keep the list of the others away for long. */
+#define STATUS_SECONDS 2
+
 const char *domain_state_name(enum domain_state state)
 {
 	static const char *const names[] = {"running",	"blocked", "paused",
@@ -144,7 +147,7 @@ static int add_live(const char *name, const char *socket, void *opaque)
 	dom->socket = strdup(socket);
 	if (!dom->socket)
 		return -ENOMEM;
-	fd = client_connect(socket);
+	fd = client_connect(socket, STATUS_SECONDS);
 	if (fd < 0)
 		return 0;
 	dom->pid = client_peer(fd);
@@ -156,6 +159,7 @@ static int add_live(const char *name, const char *socket, void *opaque)
 		dom->maxmem = cli_u64(dom->status, "maxmem");
 		dom->cpu_ns = cli_u64(dom->status, "cpu_ns");
 		take_vcpus(dom);
+		json_object_object_del(dom->status, "ok");
 	}
 	close(fd);
 	return 0;
@@ -252,7 +256,7 @@ struct domain *domains_find(struct domains *all, const char *which)
 	return NULL;
 }
 
-int domain_connect(const struct domain *dom)
+int domain_connect(const struct domain *dom, unsigned int seconds)
 {
 	int fd;
 
@@ -262,7 +266,7 @@ int domain_connect(const struct domain *dom)
 			  dom->name);
 		return -1;
 	}
-	fd = client_connect(dom->socket);
+	fd = client_connect(dom->socket, seconds);
 	if (fd < 0)
 		cli_error("%s: cannot reach its vmmd: %s", dom->name, strerror(-fd));
 	return fd < 0 ? -1 : fd;

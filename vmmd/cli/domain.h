@@ -101,8 +101,8 @@ struct domain *domains_add(struct domains *all);
 /** domain_state_name - "running", ... */
 const char *domain_state_name(enum domain_state state);
 
-/** domain_connect - connect to the guest's vmmd; fd, or -1 with a message */
-int domain_connect(const struct domain *dom);
+/** domain_connect - as client_connect() to the guest's vmmd; fd, or -1 with a message */
+int domain_connect(const struct domain *dom, unsigned int seconds);
 
 /**
  * domain_call - one request to a guest, errors told

@@ -114,7 +114,7 @@ static int add_guest(const char *name, const char *socket, void *opaque)
 			return 0;
 	if (watch->n == GUESTS_MAX)
 		return 0;
-	guest->fd = client_connect(socket);
+	guest->fd = client_connect(socket, CLIENT_SECONDS);
 	if (guest->fd < 0)
 		return 0;
 	if (client_call(guest->fd, client_request("subscribe"), &answer, NULL)) {

@@ -244,6 +244,7 @@ int main(int argc, char **argv)
 		cli_error("unknown verb '%s': expected one of 'hvctl --help'", argv[1]);
 		return EXIT_USAGE;
 	}
+	json_c_set_serialization_double_format("%.3f", JSON_C_OPTION_GLOBAL);
 	status = verb->run(verb, argc - 1, argv + 1);
 	if (fflush(stdout) || ferror(stdout)) {
 		cli_error("cannot write: %s", strerror(errno));

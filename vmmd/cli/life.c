@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,9 @@
 #include "cli/client.h"
 #include "cli/domain.h"
 
-/* After this a guest that was told to end is killed. */
-#define DESTROY_NS 10000000000ull
+/* A vmmd that does not answer in time, or does not end in time, is killed. */
+#define DESTROY_SECONDS 5
+#define DESTROY_NS	10000000000ull
 
 static const struct option power_longs[] = {
 	{"all", no_argument, NULL, 'a'},
@@ -48,7 +50,7 @@ static int each(const struct verb *verb, int argc, char **argv, const char *cmd)
 	status = EXIT_OK;
 	for (int i = optind; i < argc; i++) {
 		struct domain *dom = domains_find(&all, argv[i]);
-		int fd = dom ? domain_connect(dom) : -1;
+		int fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
 
 		if (fd < 0) {
 			status = worse(status, dom ? EXIT_FAILED : EXIT_NO_GUEST);
@@ -105,7 +107,7 @@ struct waiting {
 
 static int press(struct domain *dom, const char *cmd, bool wait, struct waiting *slot)
 {
-	int fd = domain_connect(dom), status = EXIT_OK;
+	int fd = domain_connect(dom, CLIENT_SECONDS), status = EXIT_OK;
 
 	*slot = (struct waiting){.dom = dom, .fd = -1};
 	if (fd < 0)
@@ -186,50 +188,48 @@ int verb_reboot(const struct verb *verb, int argc, char **argv)
 	return power(verb, argc, argv, "reboot", wanted);
 }
 
-/* A process descriptor cannot be mistaken for a later process of that number. */
-static int kill_vmmd(pid_t pid)
+/* Return: whether the process behind @pidfd has ended by then. */
+static bool wait_exit(int pidfd, uint64_t end_ns)
 {
-	int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	int ret = fd < 0 ? -1 : (int)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
 
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return poll(&wait, 1, cli_ms_until(end_ns)) == 1;
 }
 
+/*
+ * The name is free again when the process is gone, which is a little after the
+ * end of the connection. A process descriptor cannot be mistaken for a later
+ * process of the same number.
+ */
 static int destroy(const struct domain *dom)
 {
-	uint64_t end = cli_now_ns() + DESTROY_NS;
-	struct json_object *answer, *event;
-	int fd = domain_connect(dom), ret;
-	pid_t pid;
+	struct json_object *answer;
+	int fd = domain_connect(dom, DESTROY_SECONDS), pidfd, ret, status = EXIT_OK;
 
 	if (fd < 0)
 		return EXIT_FAILED;
-	pid = client_peer(fd);
-	ret = client_call(fd, client_request("destroy"), &answer, NULL);
-	json_object_put(answer);
-	if (ret == -EACCES || ret == -EPERM) {
-		cli_error("%s: %s", dom->name, strerror(-ret));
+	pidfd = (int)syscall(SYS_pidfd_open, client_peer(fd), 0);
+	if (pidfd < 0) {
+		cli_error("%s: cannot watch its vmmd: %s", dom->name, strerror(errno));
 		close(fd);
 		return EXIT_FAILED;
 	}
-	/* The end of the connection is the end of vmmd. */
-	do {
-		event = NULL;
-		ret = client_event(fd, cli_ms_until(end), &event);
-		json_object_put(event);
-	} while (ret > 0);
+	ret = client_call(fd, client_request("destroy"), &answer, NULL);
+	json_object_put(answer);
 	close(fd);
-	if (ret != -ETIMEDOUT)
+	if ((!ret || ret == -ECONNRESET) && wait_exit(pidfd, cli_now_ns() + DESTROY_NS)) {
+		close(pidfd);
 		return EXIT_OK;
-	if (kill_vmmd(pid)) {
-		cli_error("%s: its vmmd neither ends nor can be killed: %s", dom->name,
-			  strerror(errno));
-		return EXIT_FAILED;
 	}
-	cli_error("%s: its vmmd did not end by itself and was killed", dom->name);
-	return EXIT_OK;
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) ||
+	    !wait_exit(pidfd, cli_now_ns() + DESTROY_NS)) {
+		cli_error("%s: its vmmd neither ends nor can be killed", dom->name);
+		status = EXIT_FAILED;
+	} else {
+		cli_error("%s: its vmmd did not end by itself and was killed", dom->name);
+	}
+	close(pidfd);
+	return status;
 }
 
 /* Looking around buries what is left of the dead. */
@@ -316,7 +316,7 @@ int verb_mem_set(const struct verb *verb, int argc, char **argv)
 	if (domains_get(&all))
 		return EXIT_FAILED;
 	dom = domains_find(&all, argv[optind]);
-	fd = dom ? domain_connect(dom) : -1;
+	fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
 	status = dom ? EXIT_FAILED : EXIT_NO_GUEST;
 	if (fd >= 0) {
 		request = client_request("mem-set");
