@@ -2,6 +2,8 @@
 /*
  * A VMM that is killed at a random point leaves nothing behind: no reference
  * to the module, no memory, no thread.
+ *
+ * lab: timeout=240
  */
 #include "guest.h"
 

@@ -3,6 +3,8 @@
 #
 # The module as a whole: 100 times loaded and unloaded, not while in use, not
 # beside kvm_amd or kvm_intel; CPUs that go and come back.
+#
+# lab: smp=2 timeout=400
 
 node=${HVCTL_NODE:-/dev/hvctl}
 n=0 failed=0

@@ -3,6 +3,8 @@
  * Several vCPUs: bring-up by INIT and SIPI, IPIs, TLB shootdown, and vCPUs
  * that move between host CPUs. The guest's threads share as few host CPUs as
  * there are: whoever waits for another sleeps in HLT.
+ *
+ * lab: smp=2 timeout=300
  */
 #include "guest.h"
 
