@@ -396,6 +396,10 @@ fail:
 
 struct console *console_create(struct vm *vm, enum console_kind kind)
 {
+	static const char *const names[] = {
+		[CONSOLE_SERIAL] = "serial",
+		[CONSOLE_VIRTIO] = "virtio",
+	};
 	struct console *con;
 	int ret;
 
@@ -414,7 +418,10 @@ struct console *console_create(struct vm *vm, enum console_kind kind)
 	}
 	ret = console_open_pty(con);
 	if (ret)
-		log_warn("console: no pty, only 'hvctl console' will do: %s", strerror(-ret));
+		log_warn("%s console: no pty, only 'hvctl console' will do: %s", names[kind],
+			 strerror(-ret));
+	else
+		log_info("%s console: %s", names[kind], con->pty_path);
 	vm->console[kind] = con;
 	return con;
 }

@@ -20,14 +20,20 @@
 #include "thread.h"
 #include "vm.h"
 
-#define VCPU_KICK SIGRTMIN
+#define VCPU_KICK     SIGRTMIN
+/* Where a CPU starts after reset. */
+#define RESET_RIP     0xfff0
+#define RESET_CS_BASE 0xffff0000
 
 static void vcpu_kicked(int sig)
 {
 	(void)sig;
 }
 
-/* The registers, in a form that a bug report can be made of. */
+/*
+ * The registers, in a form that a bug report can be made of. SVM loses them in
+ * a shutdown (APM vol. 2, 15.14.3) and shows those of a CPU after reset.
+ */
 static void vcpu_dump(const struct vcpu *vcpu)
 {
 	struct kvm_sregs s;
@@ -37,6 +43,8 @@ static void vcpu_dump(const struct vcpu *vcpu)
 		log_warn("vCPU %u: registers cannot be read", vcpu->id);
 		return;
 	}
+	if (r.rip == RESET_RIP && s.cs.base == RESET_CS_BASE)
+		return;
 #define LL(x) ((unsigned long long)(x))
 	log_info("vCPU %u: rip %016llx rflags %08llx rsp %016llx", vcpu->id, LL(r.rip),
 		 LL(r.rflags), LL(r.rsp));

@@ -386,7 +386,7 @@ static void vm_serve_request(void *opaque)
 		return;
 
 	action = vm_simplify(vm_action(vm, event));
-	log_info("%s: %s: %s", words[event], reason, config_action_name(action));
+	log_info("%s: %s (%s)", words[event], reason, config_action_name(action));
 	control_event(vm->control, words[event], reason);
 	vm_pause(vm);
 	switch (action) {
