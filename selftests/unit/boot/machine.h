@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A machine without a hypervisor: memory, files, and what was asked of it. */
+#ifndef UNIT_BOOT_MACHINE_H
+#define UNIT_BOOT_MACHINE_H
+
+#include "boot/boot.h"
+#include "vm.h"
+
+#define RSDP 0xe0000
+
+/**
+ * struct entry - how the loader left vCPU 0
+ * @bits: 32 or 64, 0 when it did not get so far
+ * @at: first instruction
+ * @arg: parameter register
+ */
+struct entry {
+	int bits;
+	u64 at;
+	u64 arg;
+};
+
+extern struct vm machine;
+extern struct entry entered;
+
+/* A machine with @mib MiB of zeroed memory. */
+void machine_create(u64 mib);
+void machine_destroy(void);
+
+/* Boot from memory; @ramdisk may be NULL. Returns what boot_open() or the
+ * loader said.
+ */
+int machine_boot(const void *kernel, size_t len, const void *ramdisk, size_t ramdisk_len,
+		 enum config_type type, char *cmdline);
+
+#endif /* UNIT_BOOT_MACHINE_H */
