@@ -142,13 +142,13 @@ struct madt_lapic_nmi {
 	u8 lint;
 } __attribute__((packed));
 
-#define MADT_LAPIC	     0
-#define MADT_IOAPIC	     1
-#define MADT_OVERRIDE	     2
-#define MADT_LAPIC_NMI	     4
-#define MADT_ENABLED	     1
-#define MADT_ALL_UIDS	     0xff
-#define MADT_HIGH_LEVEL	     0x000d
+#define MADT_LAPIC	0
+#define MADT_IOAPIC	1
+#define MADT_OVERRIDE	2
+#define MADT_LAPIC_NMI	4
+#define MADT_ENABLED	1
+#define MADT_ALL_UIDS	0xff
+#define MADT_HIGH_LEVEL 0x000d
 
 /* PCI firmware specification 3.3, table 4-3 */
 struct acpi_mcfg {
@@ -176,13 +176,13 @@ struct acpi_spcr {
 	u32 clock;
 } __attribute__((packed));
 
-#define SPCR_16550     0
-#define SPCR_PIC       (1U << 0)
-#define SPCR_IOAPIC    (1U << 1)
-#define SPCR_115200    7
-#define SPCR_ONE_STOP  1
-#define SPCR_VT_UTF8   2
-#define SPCR_NO_PCI    0xffff
+#define SPCR_16550    0
+#define SPCR_PIC      (1U << 0)
+#define SPCR_IOAPIC   (1U << 1)
+#define SPCR_115200   7
+#define SPCR_ONE_STOP 1
+#define SPCR_VT_UTF8  2
+#define SPCR_NO_PCI   0xffff
 
 /**
  * struct acpi_writer - tables being laid out one behind the other
@@ -255,7 +255,7 @@ static int acpi_write_dsdt(struct acpi_writer *w, const struct acpi_machine *mac
 
 	if (!acpi_room(w, head, 16))
 		return -ENOSPC;
-	aml = (struct aml){ .buf = w->buf + w->len + head, .size = w->size - w->len - head };
+	aml = (struct aml){.buf = w->buf + w->len + head, .size = w->size - w->len - head};
 	acpi_dsdt(&aml, machine);
 	if (aml.overflow)
 		return -ENOSPC;
@@ -300,8 +300,8 @@ static int acpi_write_fadt(struct acpi_writer *w, u64 facs, u64 dsdt)
 	f->p_lvl3_lat = FADT_NO_C3;
 	f->century = RTC_CENTURY;
 	f->boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA | BOOT_NO_ASPM;
-	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BTN | FADT_NO_RTC_WAKE |
-		   FADT_RESET_REG;
+	f->flags =
+		FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BTN | FADT_NO_RTC_WAKE | FADT_RESET_REG;
 	f->reset_reg = acpi_port(ACPI_RESET_PORT, 8, GAS_BYTE);
 	f->reset_value = ACPI_RESET_VALUE;
 	f->minor = FADT_MINOR;
@@ -419,7 +419,7 @@ static void acpi_write_rsdp(struct acpi_rsdp *rsdp, u64 xsdt)
 
 int acpi_write(const struct acpi_machine *machine, u8 *buf, size_t size, u64 gpa, u64 *rsdp)
 {
-	struct acpi_writer w = { .buf = buf, .size = size, .gpa = gpa };
+	struct acpi_writer w = {.buf = buf, .size = size, .gpa = gpa};
 	u64 dsdt, facs, xsdt;
 	int ret = 0;
 

@@ -12,15 +12,15 @@ struct aml;
 struct vm;
 
 /* Fixed hardware: event block of status and enable, then control. */
-#define ACPI_PM1_EVENT	     0x600
-#define ACPI_PM1_EVENT_BYTES 4
-#define ACPI_PM1_CONTROL     0x604
+#define ACPI_PM1_EVENT	       0x600
+#define ACPI_PM1_EVENT_BYTES   4
+#define ACPI_PM1_CONTROL       0x604
 #define ACPI_PM1_CONTROL_BYTES 2
 /* SLP_TYP value that \_S5 announces. */
-#define ACPI_S5_TYPE	     5
+#define ACPI_S5_TYPE 5
 /* A write of this value here resets the machine (FADT RESET_REG). */
-#define ACPI_RESET_PORT	     0xcf9
-#define ACPI_RESET_VALUE     0x06
+#define ACPI_RESET_PORT	 0xcf9
+#define ACPI_RESET_VALUE 0x06
 
 /**
  * acpi_build() - write all tables into guest memory

@@ -11,8 +11,8 @@
 #include "pvpanic.h"
 #include "serial.h"
 
-#define PCI_CONFIG_PORT	 0xcf8
-#define RTC_PORT	 0x70
+#define PCI_CONFIG_PORT 0xcf8
+#define RTC_PORT	0x70
 
 static void dsdt_id(struct aml *aml, const char *name, const char *eisaid)
 {
@@ -42,8 +42,7 @@ static void dsdt_pci_resources(struct aml *aml)
 	aml_res_io(aml, PCI_CONFIG_PORT, 8);
 	aml_res_io_window(aml, 0, PCI_CONFIG_PORT - 1);
 	aml_res_io_window(aml, PCI_CONFIG_PORT + 8, 0xffff);
-	aml_res_memory_window(aml, (u32)MEM_PCI32_BASE,
-			      (u32)(MEM_PCI32_BASE + MEM_PCI32_SIZE - 1));
+	aml_res_memory_window(aml, (u32)MEM_PCI32_BASE, (u32)(MEM_PCI32_BASE + MEM_PCI32_SIZE - 1));
 	aml_end_resources(aml, res);
 }
 

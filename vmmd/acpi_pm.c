@@ -14,11 +14,11 @@
 /* PM1 status and enable */
 #define PM1_POWER_BUTTON (1U << 8)
 /* Timer, global lock, power button, sleep button and RTC have enable bits. */
-#define PM1_ENABLE_MASK	 0x0721
+#define PM1_ENABLE_MASK 0x0721
 /* PM1 control */
-#define PM1_SCI_ENABLE	 (1U << 0)
-#define PM1_SLP_TYP(v)	 (((v) >> 10) & 7)
-#define PM1_SLP_EN	 (1U << 13)
+#define PM1_SCI_ENABLE (1U << 0)
+#define PM1_SLP_TYP(v) (((v) >> 10) & 7)
+#define PM1_SLP_EN     (1U << 13)
 /* Everything but SLP_EN, which reads as zero. */
 #define PM1_CONTROL_MASK 0x1c07
 

@@ -5,25 +5,25 @@
 #include "aml.h"
 
 /* Opcodes (20.3) */
-#define AML_ZERO	0x00
-#define AML_ONE		0x01
-#define AML_NAME	0x08
-#define AML_BYTE	0x0a
-#define AML_WORD	0x0b
-#define AML_DWORD	0x0c
-#define AML_STRING	0x0d
-#define AML_QWORD	0x0e
-#define AML_SCOPE	0x10
-#define AML_BUFFER	0x11
-#define AML_PACKAGE	0x12
-#define AML_EXT		0x5b
-#define AML_EXT_DEVICE	0x82
-#define AML_ROOT	'\\'
+#define AML_ZERO       0x00
+#define AML_ONE	       0x01
+#define AML_NAME       0x08
+#define AML_BYTE       0x0a
+#define AML_WORD       0x0b
+#define AML_DWORD      0x0c
+#define AML_STRING     0x0d
+#define AML_QWORD      0x0e
+#define AML_SCOPE      0x10
+#define AML_BUFFER     0x11
+#define AML_PACKAGE    0x12
+#define AML_EXT	       0x5b
+#define AML_EXT_DEVICE 0x82
+#define AML_ROOT       '\\'
 
-#define NAME_SEG	4
+#define NAME_SEG 4
 /* Room kept for PkgLength, which is known only at the end (20.2.4). */
-#define PKG_LENGTH	3
-#define PKG_LENGTH_MAX	0xfffff
+#define PKG_LENGTH     3
+#define PKG_LENGTH_MAX 0xfffff
 
 static void put(struct aml *aml, const void *bytes, size_t len)
 {
@@ -221,12 +221,12 @@ void aml_res_memory32(struct aml *aml, u32 base, u32 len)
 }
 
 /* Address space descriptors: kind 0 memory, 1 I/O, 2 bus numbers. */
-#define RES_MEMORY	 0
-#define RES_IO		 1
-#define RES_BUS		 2
-#define RES_FIXED	 0x0c /* both ends fixed, produced by a bridge */
-#define RES_IO_ENTIRE	 0x03
-#define RES_MEMORY_RW	 0x01
+#define RES_MEMORY    0
+#define RES_IO	      1
+#define RES_BUS	      2
+#define RES_FIXED     0x0c /* both ends fixed, produced by a bridge */
+#define RES_IO_ENTIRE 0x03
+#define RES_MEMORY_RW 0x01
 
 static void res_word(struct aml *aml, u8 kind, u8 specific, u16 first, u16 last)
 {

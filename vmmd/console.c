@@ -287,8 +287,8 @@ void console_input_ready(struct console *con)
 	loop_post(con->vm->main_loop, console_feed_all, con);
 }
 
-void console_set_input(struct console *con,
-		       size_t (*fn)(void *opaque, const u8 *buf, size_t len), void *opaque)
+void console_set_input(struct console *con, size_t (*fn)(void *opaque, const u8 *buf, size_t len),
+		       void *opaque)
 {
 	con->input = fn;
 	con->input_opaque = opaque;

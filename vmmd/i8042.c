@@ -10,27 +10,27 @@
 #include "i8042.h"
 #include "vm.h"
 
-#define I8042_DATA	   0x60
-#define I8042_COMMAND	   0x64
+#define I8042_DATA    0x60
+#define I8042_COMMAND 0x64
 
 #define STATUS_OUTPUT_FULL (1U << 0)
 #define STATUS_SYSTEM	   (1U << 2)
 #define STATUS_COMMAND	   (1U << 3)
 
-#define CMD_READ_CONFIG	   0x20
-#define CMD_WRITE_CONFIG   0x60
-#define CMD_SELF_TEST	   0xaa
-#define CMD_TEST_PORT	   0xab
-#define CMD_READ_OUTPUT	   0xd0
-#define CMD_WRITE_OUTPUT   0xd1
+#define CMD_READ_CONFIG	 0x20
+#define CMD_WRITE_CONFIG 0x60
+#define CMD_SELF_TEST	 0xaa
+#define CMD_TEST_PORT	 0xab
+#define CMD_READ_OUTPUT	 0xd0
+#define CMD_WRITE_OUTPUT 0xd1
 /* Commands F0-FF pulse the output lines whose bit is 0; bit 0 is reset. */
 #define CMD_PULSE	   0xf0
 #define CMD_PULSE_NO_RESET 0x01
 
-#define REPLY_SELF_TEST	   0x55
-#define REPLY_PORT_OK	   0x00
-#define OUTPUT_RUN	   (1U << 0)
-#define OUTPUT_A20	   (1U << 1)
+#define REPLY_SELF_TEST 0x55
+#define REPLY_PORT_OK	0x00
+#define OUTPUT_RUN	(1U << 0)
+#define OUTPUT_A20	(1U << 1)
 
 /**
  * struct i8042 - the controller

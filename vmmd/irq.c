@@ -11,7 +11,7 @@
 
 int irq_init(struct vm *vm)
 {
-	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	int ret;
 
 	memset(vm->irq.msi, 0, sizeof(vm->irq.msi));
@@ -28,7 +28,7 @@ int irq_init(struct vm *vm)
 
 void irq_set(struct vm *vm, u32 gsi, bool level)
 {
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
+	struct kvm_irq_level line = {.irq = gsi, .level = level};
 	int ret;
 
 	ret = hv_ioctl(vm->hv.vm_fd, KVM_IRQ_LINE, &line);
@@ -69,7 +69,7 @@ static struct kvm_irq_routing_entry irq_pin_route(u32 gsi, u32 chip, u32 pin)
 	return (struct kvm_irq_routing_entry){
 		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_IRQCHIP,
-		.u.irqchip = { .irqchip = chip, .pin = pin },
+		.u.irqchip = {.irqchip = chip, .pin = pin},
 	};
 }
 
@@ -78,11 +78,12 @@ static struct kvm_irq_routing_entry irq_msi_entry(u32 gsi, const struct irq_msi 
 	return (struct kvm_irq_routing_entry){
 		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_MSI,
-		.u.msi = {
-			.address_lo = (u32)msi->addr,
-			.address_hi = (u32)(msi->addr >> 32),
-			.data = msi->data,
-		},
+		.u.msi =
+			{
+				.address_lo = (u32)msi->addr,
+				.address_hi = (u32)(msi->addr >> 32),
+				.data = msi->data,
+			},
 	};
 }
 
@@ -123,7 +124,7 @@ int irq_msi_route(struct vm *vm, u64 addr, u32 data)
 	for (i = 0; i < limit && vm->irq.msi[i].used; i++)
 		;
 	if (i < limit) {
-		vm->irq.msi[i] = (struct irq_msi){ .addr = addr, .data = data, .used = true };
+		vm->irq.msi[i] = (struct irq_msi){.addr = addr, .data = data, .used = true};
 		ret = irq_commit(vm);
 		if (ret)
 			vm->irq.msi[i].used = false;
@@ -159,7 +160,7 @@ void irq_msi_unroute(struct vm *vm, u32 gsi)
 
 int irqfd_attach(struct vm *vm, u32 gsi, int fd, int resamplefd)
 {
-	struct kvm_irqfd irqfd = { .fd = (u32)fd, .gsi = gsi };
+	struct kvm_irqfd irqfd = {.fd = (u32)fd, .gsi = gsi};
 
 	if (resamplefd >= 0) {
 		irqfd.flags = KVM_IRQFD_FLAG_RESAMPLE;
@@ -181,7 +182,7 @@ void irqfd_detach(struct vm *vm, u32 gsi, int fd)
 
 static struct kvm_ioeventfd ioeventfd_arg(u64 addr, u32 len, u64 datamatch, u32 flags, int fd)
 {
-	struct kvm_ioeventfd arg = { .addr = addr, .len = len, .fd = fd };
+	struct kvm_ioeventfd arg = {.addr = addr, .len = len, .fd = fd};
 
 	if (flags & IOEVENTFD_PIO)
 		arg.flags |= KVM_IOEVENTFD_FLAG_PIO;

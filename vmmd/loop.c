@@ -77,7 +77,7 @@ struct loop {
 
 struct loop *loop_create(void)
 {
-	struct epoll_event wake = { .events = EPOLLIN };
+	struct epoll_event wake = {.events = EPOLLIN};
 	struct loop *loop;
 
 	loop = calloc(1, sizeof(*loop));

@@ -71,16 +71,16 @@ static int parse_fd(const char *text)
 static int parse_options(int argc, char **argv, struct options *opt)
 {
 	static const struct option longopts[] = {
-		{ "device", required_argument, NULL, 'd' },
-		{ "paused", no_argument, NULL, 'p' },
-		{ "ready-fd", required_argument, NULL, 'r' },
-		{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"device", required_argument, NULL, 'd'},
+		{"paused", no_argument, NULL, 'p'},
+		{"ready-fd", required_argument, NULL, 'r'},
+		{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 
-	*opt = (struct options){ .ready_fd = -1, .sandbox = true };
+	*opt = (struct options){.ready_fd = -1, .sandbox = true};
 	while ((c = getopt_long(argc, argv, "d:pr:h", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'd':
@@ -239,7 +239,7 @@ int main(int argc, char **argv)
 	char claim_error[RUNTIME_ERROR_LEN];
 	struct runtime rt;
 	struct options opt;
-	struct vm vm = { 0 };
+	struct vm vm = {0};
 	bool lived = false;
 	int ret;
 

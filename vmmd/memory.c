@@ -38,7 +38,7 @@ int mem_create(struct guest_mem *m, u64 bytes)
 
 	m->host = host;
 	m->size = bytes;
-	m->region[m->nr++] = (struct mem_region){ .gpa = 0, .len = low, .host = host };
+	m->region[m->nr++] = (struct mem_region){.gpa = 0, .len = low, .host = host};
 	if (bytes > low)
 		m->region[m->nr++] = (struct mem_region){
 			.gpa = MEM_HIGH_BASE,

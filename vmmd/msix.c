@@ -123,7 +123,7 @@ static void msix_read_pba(const struct msix *m, u32 byte, u32 size, u8 *data)
 	u32 i, vector;
 
 	for (i = 0; i < size * 8; i++) {
-		struct pollfd raised = { .events = POLLIN };
+		struct pollfd raised = {.events = POLLIN};
 
 		vector = byte * 8 + i;
 		if (vector >= m->vectors)
@@ -150,8 +150,8 @@ static void msix_read(void *opaque, u64 off, u32 size, void *data)
 			u64 vector = off / sizeof(struct msix_entry);
 
 			if (vector < m->vectors)
-				out[i] = ((u8 *)&m->vec[vector].entry)[off %
-								       sizeof(struct msix_entry)];
+				out[i] = ((u8 *)&m->vec[vector]
+						  .entry)[off % sizeof(struct msix_entry)];
 		}
 	}
 	pthread_mutex_unlock(&m->lock);

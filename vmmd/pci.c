@@ -9,19 +9,19 @@
 #include "msix.h"
 #include "vm.h"
 
-#define CONFIG_ADDRESS	  0xcf8
-#define CONFIG_PORTS	  8
-#define CONFIG_DATA	  4 /* offset within the ports */
-#define CONFIG_ENABLE	  (1U << 31)
-#define RESET_OFFSET	  (ACPI_RESET_PORT - CONFIG_ADDRESS)
-#define RESET_CPU	  (1U << 2)
-#define ECAM_SLOT_SHIFT	  15
-#define ECAM_FUNCTION	  0x7000
-#define ECAM_REGISTER	  0x0fff
+#define CONFIG_ADDRESS	0xcf8
+#define CONFIG_PORTS	8
+#define CONFIG_DATA	4 /* offset within the ports */
+#define CONFIG_ENABLE	(1U << 31)
+#define RESET_OFFSET	(ACPI_RESET_PORT - CONFIG_ADDRESS)
+#define RESET_CPU	(1U << 2)
+#define ECAM_SLOT_SHIFT 15
+#define ECAM_FUNCTION	0x7000
+#define ECAM_REGISTER	0x0fff
 
 /* BARs get their first addresses from here. */
-#define BAR_IO_BASE	  0xc000
-#define BAR_IO_LIMIT	  0x10000
+#define BAR_IO_BASE  0xc000
+#define BAR_IO_LIMIT 0x10000
 
 #define HOST_BRIDGE_VENDOR 0x1b36
 #define HOST_BRIDGE_DEVICE 0x0008

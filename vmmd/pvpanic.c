@@ -56,7 +56,7 @@ int pvpanic_create(struct vm *vm)
 	if (!p)
 		return -ENOMEM;
 	p->vm = vm;
-	p->dev = (struct device){ .name = "pvpanic", .destroy = pvpanic_destroy };
+	p->dev = (struct device){.name = "pvpanic", .destroy = pvpanic_destroy};
 	p->region = (struct io_region){
 		.base = PVPANIC_PORT,
 		.len = 1,

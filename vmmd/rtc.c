@@ -14,46 +14,46 @@
 #include "rtc.h"
 #include "vm.h"
 
-#define RTC_PORT	0x70
-#define RTC_PORTS	2
-#define CMOS_BYTES	128
+#define RTC_PORT   0x70
+#define RTC_PORTS  2
+#define CMOS_BYTES 128
 
 /* Registers */
-#define RTC_SECONDS	0x00
+#define RTC_SECONDS	  0x00
 #define RTC_SECONDS_ALARM 0x01
-#define RTC_MINUTES	0x02
+#define RTC_MINUTES	  0x02
 #define RTC_MINUTES_ALARM 0x03
-#define RTC_HOURS	0x04
-#define RTC_HOURS_ALARM 0x05
-#define RTC_WEEKDAY	0x06
-#define RTC_DAY		0x07
-#define RTC_MONTH	0x08
-#define RTC_YEAR	0x09
-#define RTC_A		0x0a
-#define RTC_B		0x0b
-#define RTC_C		0x0c
-#define RTC_D		0x0d
-#define RTC_CENTURY	0x32
+#define RTC_HOURS	  0x04
+#define RTC_HOURS_ALARM	  0x05
+#define RTC_WEEKDAY	  0x06
+#define RTC_DAY		  0x07
+#define RTC_MONTH	  0x08
+#define RTC_YEAR	  0x09
+#define RTC_A		  0x0a
+#define RTC_B		  0x0b
+#define RTC_C		  0x0c
+#define RTC_D		  0x0d
+#define RTC_CENTURY	  0x32
 
-#define RTC_A_UIP	(1U << 7)
-#define RTC_A_RATE	0x0f
-#define RTC_A_32768HZ	0x26 /* divider on, 1024 Hz */
-#define RTC_B_SET	(1U << 7)
-#define RTC_B_PIE	(1U << 6)
-#define RTC_B_AIE	(1U << 5)
-#define RTC_B_UIE	(1U << 4)
-#define RTC_B_BINARY	(1U << 2)
-#define RTC_B_24H	(1U << 1)
-#define RTC_C_IRQF	(1U << 7)
-#define RTC_C_PF	(1U << 6)
-#define RTC_C_AF	(1U << 5)
-#define RTC_C_UF	(1U << 4)
-#define RTC_D_VALID	(1U << 7)
-#define RTC_PM		(1U << 7)
+#define RTC_A_UIP     (1U << 7)
+#define RTC_A_RATE    0x0f
+#define RTC_A_32768HZ 0x26 /* divider on, 1024 Hz */
+#define RTC_B_SET     (1U << 7)
+#define RTC_B_PIE     (1U << 6)
+#define RTC_B_AIE     (1U << 5)
+#define RTC_B_UIE     (1U << 4)
+#define RTC_B_BINARY  (1U << 2)
+#define RTC_B_24H     (1U << 1)
+#define RTC_C_IRQF    (1U << 7)
+#define RTC_C_PF      (1U << 6)
+#define RTC_C_AF      (1U << 5)
+#define RTC_C_UF      (1U << 4)
+#define RTC_D_VALID   (1U << 7)
+#define RTC_PM	      (1U << 7)
 /* An alarm byte with both top bits set matches everything. */
-#define RTC_ALARM_ANY	0xc0
+#define RTC_ALARM_ANY 0xc0
 /* Update in progress for so long before the second changes (t_BUC). */
-#define RTC_UIP_NS	244000
+#define RTC_UIP_NS 244000
 
 /* Memory size, where a PC's firmware keeps it */
 #define CMOS_BASE_KIB	0x15

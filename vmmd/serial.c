@@ -11,8 +11,8 @@
 #include "serial.h"
 #include "vm.h"
 
-#define SERIAL_PORTS	 8
-#define SERIAL_FIFO	 16
+#define SERIAL_PORTS 8
+#define SERIAL_FIFO  16
 /* 115200 baud, what a PC's firmware leaves behind. */
 #define SERIAL_DIVISOR	 1
 #define SERIAL_MSR_LINES (UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)

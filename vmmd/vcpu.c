@@ -20,7 +20,7 @@
 #include "thread.h"
 #include "vm.h"
 
-#define VCPU_KICK     SIGRTMIN
+#define VCPU_KICK SIGRTMIN
 /* Where a CPU starts after reset. */
 #define RESET_RIP     0xfff0
 #define RESET_CS_BASE 0xffff0000
@@ -112,9 +112,9 @@ static void vcpu_internal_error(struct vcpu *vcpu)
 			 (unsigned long long)run->internal.data[i]);
 	vcpu_dump(vcpu);
 	guest_fail(vcpu->vm, "vCPU %u: the hypervisor gave up: %s (suberror %u)", vcpu->id,
-		   run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ?
-			   "it cannot emulate an instruction" :
-			   "internal error",
+		   run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
+			   ? "it cannot emulate an instruction"
+			   : "internal error",
 		   run->internal.suberror);
 }
 
@@ -241,7 +241,7 @@ void vcpus_pause(struct vm *vm)
 
 int vcpus_start(struct vm *vm)
 {
-	struct sigaction kick = { .sa_handler = vcpu_kicked };
+	struct sigaction kick = {.sa_handler = vcpu_kicked};
 	char name[16];
 	int ret;
 	u32 i;

@@ -19,7 +19,7 @@
 #include "vm.h"
 
 /* A kernel needs the first MiB and something beyond it. */
-#define VM_MEMORY_MIN	   (4 * MIB)
+#define VM_MEMORY_MIN (4 * MIB)
 /* A guest that crashes sooner is given time to let its log be read. */
 #define VM_RESTART_FAST_NS (2 * NSEC_PER_SEC)
 #define VM_RESTART_WAIT_NS (5 * NSEC_PER_SEC)
@@ -430,9 +430,8 @@ void guest_fail(struct vm *vm, const char *fmt, ...)
 const char *vm_state_name(enum vm_state state)
 {
 	static const char *const names[] = {
-		[VM_BUILDING] = "building", [VM_RUNNING] = "running",
-		[VM_PAUSED] = "paused",	    [VM_SHUTDOWN] = "shutdown",
-		[VM_CRASHED] = "crashed",   [VM_DYING] = "dying",
+		[VM_BUILDING] = "building", [VM_RUNNING] = "running", [VM_PAUSED] = "paused",
+		[VM_SHUTDOWN] = "shutdown", [VM_CRASHED] = "crashed", [VM_DYING] = "dying",
 	};
 
 	return names[state];

@@ -42,7 +42,7 @@ static int boot_open_image(struct boot_image *image, const char *path)
 /* Read the first bytes of the kernel and find who can load it. */
 static int boot_choose_loader(struct boot_files *files, enum config_type type)
 {
-	u8 head[HDRS_OFFSET + sizeof(HDRS_MAGIC)] = { 0 };
+	u8 head[HDRS_OFFSET + sizeof(HDRS_MAGIC)] = {0};
 	const char *path = files->kernel.path;
 
 	if (pread(files->kernel.fd, head, sizeof(head), 0) < 0) {
@@ -119,12 +119,12 @@ u32 boot_memory_map(const struct guest_mem *mem, struct boot_range map[BOOT_RANG
 {
 	u32 n = 0;
 
-	map[n++] = (struct boot_range){ 0, BOOT_EBDA, BOOT_RAM };
-	map[n++] = (struct boot_range){ BOOT_EBDA, BOOT_HIGH - BOOT_EBDA, BOOT_RESERVED };
-	map[n++] = (struct boot_range){ BOOT_HIGH, mem->region[0].len - BOOT_HIGH, BOOT_RAM };
-	map[n++] = (struct boot_range){ MEM_ECAM_BASE, MEM_ECAM_SIZE, BOOT_RESERVED };
+	map[n++] = (struct boot_range){0, BOOT_EBDA, BOOT_RAM};
+	map[n++] = (struct boot_range){BOOT_EBDA, BOOT_HIGH - BOOT_EBDA, BOOT_RESERVED};
+	map[n++] = (struct boot_range){BOOT_HIGH, mem->region[0].len - BOOT_HIGH, BOOT_RAM};
+	map[n++] = (struct boot_range){MEM_ECAM_BASE, MEM_ECAM_SIZE, BOOT_RESERVED};
 	if (mem->nr > 1)
-		map[n++] = (struct boot_range){ mem->region[1].gpa, mem->region[1].len, BOOT_RAM };
+		map[n++] = (struct boot_range){mem->region[1].gpa, mem->region[1].len, BOOT_RAM};
 	return n;
 }
 

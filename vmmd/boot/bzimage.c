@@ -13,13 +13,13 @@
 #include "boot/cpu.h"
 #include "vm.h"
 
-#define SETUP_SECTOR	  512ULL
-#define BOOT_FLAG	  0xaa55
+#define SETUP_SECTOR 512ULL
+#define BOOT_FLAG    0xaa55
 /* 2.12 brought xloadflags, which says whether there is a 64-bit entry. */
-#define PROTOCOL_MIN	  0x020c
-#define ENTRY_64	  0x200
-#define LOADER_UNDEFINED  0xff
-#define HEADER_OFFSET	  offsetof(struct boot_params, hdr)
+#define PROTOCOL_MIN	 0x020c
+#define ENTRY_64	 0x200
+#define LOADER_UNDEFINED 0xff
+#define HEADER_OFFSET	 offsetof(struct boot_params, hdr)
 
 static int bzimage_read_header(const struct boot_image *kernel, struct setup_header *hdr)
 {

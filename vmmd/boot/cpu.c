@@ -9,22 +9,22 @@
 #include "vm.h"
 
 /* Numbers that Linux's user-space headers do not carry (AMD APM vol. 2, A). */
-#define MSR_MISC_ENABLE	    0x1a0
-#define MSR_MTRR_DEF_TYPE   0x2ff
-#define MISC_FAST_STRING    (1ULL << 0)
-#define MTRR_ENABLE	    (1ULL << 11)
-#define MTRR_WRITE_BACK	    6
-#define EFER_LME	    (1ULL << 8)
-#define EFER_LMA	    (1ULL << 10)
-#define PTE_PRESENT	    (1ULL << 0)
-#define PTE_WRITE	    (1ULL << 1)
-#define PTE_LARGE	    (1ULL << 7)
+#define MSR_MISC_ENABLE	  0x1a0
+#define MSR_MTRR_DEF_TYPE 0x2ff
+#define MISC_FAST_STRING  (1ULL << 0)
+#define MTRR_ENABLE	  (1ULL << 11)
+#define MTRR_WRITE_BACK	  6
+#define EFER_LME	  (1ULL << 8)
+#define EFER_LMA	  (1ULL << 10)
+#define PTE_PRESENT	  (1ULL << 0)
+#define PTE_WRITE	  (1ULL << 1)
+#define PTE_LARGE	  (1ULL << 7)
 
-#define CPUID_MAX_ENTRIES   256
-#define APIC_LVT_LINT0	    0x350
-#define APIC_LVT_LINT1	    0x360
-#define APIC_MODE_NMI	    (4U << 8)
-#define APIC_MODE_EXTINT    (7U << 8)
+#define CPUID_MAX_ENTRIES 256
+#define APIC_LVT_LINT0	  0x350
+#define APIC_LVT_LINT1	  0x360
+#define APIC_MODE_NMI	  (4U << 8)
+#define APIC_MODE_EXTINT  (7U << 8)
 
 struct kvm_cpuid2 *cpu_supported_cpuid(const struct hv *hv)
 {
@@ -179,8 +179,8 @@ static int cpu_set_msrs(struct vcpu *vcpu)
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry[2];
 	} msrs = {
-		.entry[0] = { .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE | MTRR_WRITE_BACK },
-		.entry[1] = { .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
+		.entry[0] = {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE | MTRR_WRITE_BACK},
+		.entry[1] = {.index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING},
 	};
 	int ret;
 
@@ -240,12 +240,12 @@ static struct kvm_segment segment(u16 selector, u8 type)
 	};
 }
 
-#define SEG_CODE    0xb /* execute, read, accessed */
-#define SEG_DATA    0x3 /* read, write, accessed */
-#define SEG_TSS	    0xb /* busy 32-bit TSS */
+#define SEG_CODE 0xb /* execute, read, accessed */
+#define SEG_DATA 0x3 /* read, write, accessed */
+#define SEG_TSS	 0xb /* busy 32-bit TSS */
 /* Linux's __BOOT_CS and __BOOT_DS, which the 64-bit protocol prescribes. */
-#define BOOT_CS	    0x10
-#define BOOT_DS	    0x18
+#define BOOT_CS 0x10
+#define BOOT_DS 0x18
 
 static void set_segments(struct kvm_sregs *s, bool long_mode)
 {
@@ -259,7 +259,7 @@ static void set_segments(struct kvm_sregs *s, bool long_mode)
 		s->cs.l = 1;
 		s->cs.db = 0;
 	}
-	s->tr = (struct kvm_segment){ .limit = 0x67, .type = SEG_TSS, .present = 1 };
+	s->tr = (struct kvm_segment){.limit = 0x67, .type = SEG_TSS, .present = 1};
 }
 
 static int cpu_set_entry(struct vcpu *vcpu, struct kvm_sregs *s, const struct kvm_regs *r)
@@ -275,7 +275,7 @@ static int cpu_set_entry(struct vcpu *vcpu, struct kvm_sregs *s, const struct kv
 }
 
 /* The descriptors that match set_segments() in long mode. */
-static const u64 boot_gdt[] = { 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+static const u64 boot_gdt[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
 
 static int map_first_gib(const struct guest_mem *mem, u64 page_tables)
 {
@@ -296,7 +296,7 @@ static int map_first_gib(const struct guest_mem *mem, u64 page_tables)
 
 int cpu_set_long_mode(struct vcpu *vcpu, u64 entry, u64 rsi, u64 gdt, u64 page_tables)
 {
-	struct kvm_regs r = { .rip = entry, .rsi = rsi, .rflags = X86_EFLAGS_FIXED };
+	struct kvm_regs r = {.rip = entry, .rsi = rsi, .rflags = X86_EFLAGS_FIXED};
 	const struct guest_mem *mem = &vcpu->vm->mem;
 	struct kvm_sregs s;
 	int ret;
@@ -311,8 +311,8 @@ int cpu_set_long_mode(struct vcpu *vcpu, u64 entry, u64 rsi, u64 gdt, u64 page_t
 		return ret;
 	}
 	set_segments(&s, true);
-	s.gdt = (struct kvm_dtable){ .base = gdt, .limit = sizeof(boot_gdt) - 1 };
-	s.idt = (struct kvm_dtable){ 0 };
+	s.gdt = (struct kvm_dtable){.base = gdt, .limit = sizeof(boot_gdt) - 1};
+	s.idt = (struct kvm_dtable){0};
 	s.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_PG;
 	s.cr3 = page_tables;
 	s.cr4 = X86_CR4_PAE;
@@ -322,7 +322,7 @@ int cpu_set_long_mode(struct vcpu *vcpu, u64 entry, u64 rsi, u64 gdt, u64 page_t
 
 int cpu_set_protected_mode(struct vcpu *vcpu, u32 entry, u32 ebx)
 {
-	struct kvm_regs r = { .rip = entry, .rbx = ebx, .rflags = X86_EFLAGS_FIXED };
+	struct kvm_regs r = {.rip = entry, .rbx = ebx, .rflags = X86_EFLAGS_FIXED};
 	struct kvm_sregs s;
 	int ret;
 

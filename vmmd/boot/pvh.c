@@ -98,8 +98,8 @@ static int pvh_read_notes(struct pvh_image *img, const Elf64_Phdr *ph)
 		desc_len = ALIGN_UP((u64)note.n_descsz, 4);
 		if (name_len > left || desc_len > left - name_len)
 			break;
-		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_descsz >= sizeof(img->entry) &&
-		    note.n_namesz == sizeof(XEN_NOTE_NAME) &&
+		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY &&
+		    note.n_descsz >= sizeof(img->entry) && note.n_namesz == sizeof(XEN_NOTE_NAME) &&
 		    !memcmp(p, XEN_NOTE_NAME, sizeof(XEN_NOTE_NAME))) {
 			memcpy(&img->entry, p + name_len, sizeof(img->entry));
 			img->has_entry = true;
@@ -229,7 +229,7 @@ static int pvh_map_kernel(struct vm *vm, const u8 **map)
 int pvh_load_elf(struct vm *vm, u64 rsdp)
 {
 	const struct boot_image *kernel = &vm->files->kernel;
-	struct pvh_image img = { .vm = vm, .path = kernel->path, .len = kernel->size };
+	struct pvh_image img = {.vm = vm, .path = kernel->path, .len = kernel->size};
 	int ret;
 
 	ret = pvh_map_kernel(vm, &img.map);
@@ -243,7 +243,7 @@ int pvh_load_elf(struct vm *vm, u64 rsdp)
 int pvh_load_bzimage(struct vm *vm, u64 rsdp)
 {
 	const struct boot_image *kernel = &vm->files->kernel;
-	struct pvh_image img = { .vm = vm, .path = kernel->path };
+	struct pvh_image img = {.vm = vm, .path = kernel->path};
 	struct setup_header hdr;
 	const u8 *map;
 	u8 *elf = NULL;

@@ -16,8 +16,8 @@
 #include "boot/boot.h"
 #include "log.h"
 
-#define UNPACK_MAX    (1 * GIB)
-#define SIZE_BYTES    4
+#define UNPACK_MAX (1 * GIB)
+#define SIZE_BYTES 4
 /* lz4's legacy frame: magic, then blocks of 8 MiB, each after its length. */
 #define LZ4_BLOCK_MAX (8 * MIB)
 
@@ -26,7 +26,7 @@
 static bool unpack_gzip(const u8 *in, size_t in_len, u8 *out, size_t out_len)
 {
 	const int gzip_wrapper = 16;
-	z_stream z = { 0 };
+	z_stream z = {0};
 	int ret;
 
 	if (inflateInit2(&z, MAX_WBITS + gzip_wrapper) != Z_OK)
@@ -115,13 +115,13 @@ static const struct {
 	size_t magic_len;
 	bool (*unpack)(const u8 *in, size_t in_len, u8 *out, size_t out_len);
 } unpackers[] = {
-	{ "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
-	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
-	{ "lzma", { 0x5d, 0, 0 }, 3, unpack_lzma },
-	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
-	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
-	{ "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
-	{ "lzo", { 0x89, 'L', 'Z', 'O' }, 4, NULL },
+	{"gzip", {0x1f, 0x8b}, 2, unpack_gzip},
+	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, unpack_xz},
+	{"lzma", {0x5d, 0, 0}, 3, unpack_lzma},
+	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, unpack_lz4},
+	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, unpack_zstd},
+	{"bzip2", {'B', 'Z', 'h'}, 3, NULL},
+	{"lzo", {0x89, 'L', 'Z', 'O'}, 4, NULL},
 };
 
 int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len)

@@ -23,12 +23,12 @@
 
 static int tests, failures;
 
-#define CHECK(cond)                                                                     \
-	do {                                                                            \
-		if (!(cond)) {                                                          \
-			printf("# %s:%d: not true: %s\n", __func__, __LINE__, #cond);   \
-			return false;                                                   \
-		}                                                                       \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			printf("# %s:%d: not true: %s\n", __func__, __LINE__, #cond);              \
+			return false;                                                              \
+		}                                                                                  \
 	} while (0)
 
 static char cmdline[] = "console=ttyS0";
@@ -48,26 +48,30 @@ struct image64 {
 static struct image64 elf64(void)
 {
 	struct image64 img = {
-		.eh = {
-			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB },
-			.e_machine = EM_X86_64,
-			.e_phoff = offsetof(struct image64, ph),
-			.e_phnum = 2,
-			.e_phentsize = sizeof(Elf64_Phdr),
-		},
-		.ph[0] = {
-			.p_type = PT_LOAD,
-			.p_offset = offsetof(struct image64, code),
-			.p_paddr = LOAD,
-			.p_filesz = CODE_BYTES,
-			.p_memsz = 3 * CODE_BYTES,
-		},
-		.ph[1] = {
-			.p_type = PT_NOTE,
-			.p_offset = offsetof(struct image64, note),
-			.p_filesz = sizeof(Elf64_Nhdr) + 8,
-		},
-		.note = { .n_namesz = 4, .n_descsz = 4, .n_type = XEN_ELFNOTE_PHYS32_ENTRY },
+		.eh =
+			{
+				.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
+					    ELFDATA2LSB},
+				.e_machine = EM_X86_64,
+				.e_phoff = offsetof(struct image64, ph),
+				.e_phnum = 2,
+				.e_phentsize = sizeof(Elf64_Phdr),
+			},
+		.ph[0] =
+			{
+				.p_type = PT_LOAD,
+				.p_offset = offsetof(struct image64, code),
+				.p_paddr = LOAD,
+				.p_filesz = CODE_BYTES,
+				.p_memsz = 3 * CODE_BYTES,
+			},
+		.ph[1] =
+			{
+				.p_type = PT_NOTE,
+				.p_offset = offsetof(struct image64, note),
+				.p_filesz = sizeof(Elf64_Nhdr) + 8,
+			},
+		.note = {.n_namesz = 4, .n_descsz = 4, .n_type = XEN_ELFNOTE_PHYS32_ENTRY},
 		.name = "Xen",
 		.desc = ENTRY,
 	};
@@ -120,16 +124,18 @@ static bool test_elf32(void)
 		u32 desc;
 		u8 code[16];
 	} img = {
-		.eh = {
-			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB },
-			.e_machine = EM_386,
-			.e_phoff = sizeof(Elf32_Ehdr),
-			.e_phnum = 2,
-		},
-		.note = { .n_namesz = 4, .n_descsz = 4, .n_type = XEN_ELFNOTE_PHYS32_ENTRY },
+		.eh =
+			{
+				.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32,
+					    ELFDATA2LSB},
+				.e_machine = EM_386,
+				.e_phoff = sizeof(Elf32_Ehdr),
+				.e_phnum = 2,
+			},
+		.note = {.n_namesz = 4, .n_descsz = 4, .n_type = XEN_ELFNOTE_PHYS32_ENTRY},
 		.name = "Xen",
 		.desc = ENTRY,
-		.code = { 0x90 },
+		.code = {0x90},
 	};
 
 	img.ph[0] = (Elf32_Phdr){
@@ -259,7 +265,7 @@ static bool test_bzimage(void)
 
 static bool test_bzimage_moves(void)
 {
-	u8 payload[100] = { 1 };
+	u8 payload[100] = {1};
 	struct setup_header *hdr;
 	size_t len;
 	u8 *img = bzimage(payload, sizeof(payload), &len);
@@ -275,7 +281,7 @@ static bool test_bzimage_moves(void)
 static bool test_bad_bzimage(void)
 {
 	char *longline = malloc(3000);
-	u8 payload[100] = { 1 };
+	u8 payload[100] = {1};
 	struct setup_header *hdr;
 	size_t len;
 	u8 *img = bzimage(payload, sizeof(payload), &len);
@@ -322,7 +328,7 @@ static bool test_bad_bzimage(void)
 
 static size_t pack_gzip(const void *in, size_t len, u8 *out, size_t room)
 {
-	z_stream z = { 0 };
+	z_stream z = {0};
 
 	if (deflateInit2(&z, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();

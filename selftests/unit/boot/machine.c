@@ -22,14 +22,14 @@ int cpu_set_long_mode(struct vcpu *v, u64 entry, u64 rsi, u64 gdt, u64 page_tabl
 	(void)v;
 	(void)gdt;
 	(void)page_tables;
-	entered = (struct entry){ 64, entry, rsi };
+	entered = (struct entry){64, entry, rsi};
 	return 0;
 }
 
 int cpu_set_protected_mode(struct vcpu *v, u32 entry, u32 ebx)
 {
 	(void)v;
-	entered = (struct entry){ 32, entry, ebx };
+	entered = (struct entry){32, entry, ebx};
 	return 0;
 }
 
@@ -80,7 +80,7 @@ int machine_boot(const void *kernel, size_t len, const void *ramdisk, size_t ram
 		ramdisk ? file_of("ramdisk", ramdisk, ramdisk_len, ramdisk_path) : NULL;
 	machine.cfg.cmdline = cmdline;
 	machine.cfg.type = type;
-	entered = (struct entry){ 0 };
+	entered = (struct entry){0};
 	mem_discard(&machine.mem);
 
 	ret = boot_open(&machine);
