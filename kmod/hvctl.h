@@ -116,7 +116,7 @@ enum hv_request {
 
 /* Requests that the inner loop serves without leaving. */
 #define HV_REQ_HOT	(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_EVENT) | \
-			 BIT(HV_REQ_TIMER) | BIT(HV_REQ_TSC))
+			 BIT(HV_REQ_TIMER) | BIT(HV_REQ_TSC) | BIT(HV_REQ_NMI))
 
 /* vcpu->sipi: an INIT forgets the SIPI before it, a SIPI stays after INIT. */
 #define HV_SIPI_VECTOR	0xff
@@ -410,7 +410,7 @@ void hv_msr_reset(struct hv_vcpu *vcpu);
 #define HV_MCE_CAP	(MCG_CTL_P | MCG_SER_P)	/* KVM_X86_GET_MCE_CAP_SUPPORTED */
 int hv_mce_setup(struct hv_vcpu *vcpu, u64 mcg_cap);	/* KVM_X86_SETUP_MCE */
 int hv_mce_inject(struct hv_vcpu *vcpu, const struct kvm_x86_mce *mce);
-int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value);
+int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host);
 int hv_mce_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
 
 /* state.c, sregs.c: get and set for user space; creg.c: control registers */

@@ -105,10 +105,11 @@ static u64 *bank_register(struct hv_vcpu *vcpu, u32 msr)
  * @vcpu: its own thread, hot or slow path
  * @msr: which
  * @value: filled
+ * @host: user space reads, which lists MCG_CTL before the banks are set up
  *
  * Return: 0, or -EINVAL when the guest's CPU lacks it.
  */
-int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value)
+int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host)
 {
 	u64 *reg;
 
@@ -121,7 +122,7 @@ int hv_mce_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value)
 		return 0;
 	case MSR_IA32_MCG_CTL:
 		*value = vcpu->mcg_ctl;
-		return vcpu->mcg_cap & MCG_CTL_P ? 0 : -EINVAL;
+		return host || (vcpu->mcg_cap & MCG_CTL_P) ? 0 : -EINVAL;
 	default:
 		reg = bank_register(vcpu, msr);
 		*value = reg ? *reg : 0;
@@ -150,7 +151,8 @@ int hv_mce_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host)
 		vcpu->mcg_status = value;
 		return 0;
 	case MSR_IA32_MCG_CTL:
-		if (!(vcpu->mcg_cap & MCG_CTL_P) || (value && value != ~0ULL))
+		if ((!host && !(vcpu->mcg_cap & MCG_CTL_P)) ||
+		    (value && value != ~0ULL))
 			return -EINVAL;
 		vcpu->mcg_ctl = value;
 		return 0;

@@ -347,7 +347,7 @@ int hv_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host)
 		return hv_clock_msr_read(vcpu, msr, value);
 	case MSR_IA32_MCG_CAP ... MSR_IA32_MCG_CTL:
 	case MSR_IA32_MC0_CTL ... MSR_IA32_MCx_MISC(HV_MCE_BANKS - 1):
-		return hv_mce_msr_read(vcpu, msr, value);
+		return hv_mce_msr_read(vcpu, msr, value, host);
 	}
 	if (!state_read(vcpu, msr, value))
 		return 0;
