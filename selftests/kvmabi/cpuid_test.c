@@ -147,14 +147,14 @@ TEST_F(cpuid, topology_levels)
 	static const u32 leaves[] = {0xb, 0, 0xb, 1, 0xb, 2, ~0U, 0};
 
 	made_up_cpu(self->cpuid, "GenuineIntel");
-	add(self->cpuid, 0xb, 0, SUBLEAF, 1, 2, 0x100, 7);
-	add(self->cpuid, 0xb, 1, SUBLEAF, 4, 8, 0x201, 7);
+	add(self->cpuid, 0xb, 0, SUBLEAF, 1, 2, 0x100, 0);
+	add(self->cpuid, 0xb, 1, SUBLEAF, 4, 8, 0x201, 0);
 	kv_set_cpuid(self->vcpu, self->cpuid);
 	run_guest(_metadata, self->vm, self->vcpu, leaves, sizeof(leaves));
-	EXPECT_ANSWER(0, 1, 2, 0x100, 7);
-	EXPECT_ANSWER(1, 4, 8, 0x201, 7);
+	EXPECT_ANSWER(0, 1, 2, 0x100, 0);
+	EXPECT_ANSWER(1, 4, 8, 0x201, 0);
 	/* A level that does not exist tells its number and the x2APIC id. */
-	EXPECT_ANSWER(2, 0, 0, 2, 7);
+	EXPECT_ANSWER(2, 0, 0, 2, 0);
 }
 
 TEST_F(cpuid, get_is_what_was_set)
@@ -175,7 +175,8 @@ TEST_F(cpuid, get_is_what_was_set)
 	}
 	got->nent = 3;
 	EXPECT_ERRNO(E2BIG, ioctl(self->vcpu->fd, KVM_GET_CPUID2, got));
-	EXPECT_EQ(self->cpuid->nent, got->nent);
+	if (kv_is_hvctl()) /* kvm does not tell how many there are */
+		EXPECT_EQ(self->cpuid->nent, got->nent);
 	EXPECT_ERRNO(EFAULT, ioctl(self->vcpu->fd, KVM_GET_CPUID2, NULL));
 	free(got);
 }
@@ -276,7 +277,7 @@ TEST_F(cpuid, cr4_follows_cpuid)
 	made_up_cpu(self->cpuid, "AuthenticAMD");
 	kv_set_cpuid(self->vcpu, self->cpuid);
 	kv_enter(self->vcpu, set_osxsave, 0, 0);
-	ASSERT_REPORT(self->vcpu, KV_TRAP, 13);
+	ASSERT_TRAP(self->vcpu, 13);
 	sregs = kv_sregs(self->vcpu);
 	sregs.cr4 |= 1 << 18;
 	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_SREGS, &sregs));
@@ -293,9 +294,9 @@ TEST_F(cpuid, not_supported)
 	EXPECT_EQ(0, e->ecx & 1 << 3);	/* MONITOR */
 	EXPECT_EQ(0, e->ecx & 1 << 27); /* OSXSAVE belongs to the guest */
 	EXPECT_NE(0, e->ecx & 1 << 21); /* x2APIC needs no hardware */
-	EXPECT_NE(0, e->ecx & 1 << 24); /* nor does the deadline timer */
-	EXPECT_NE(0, e->ecx & 1U << 31);
 	if (kv_is_hvctl()) {
+		EXPECT_NE(0, e->ecx & 1 << 24); /* nor does the deadline timer */
+		EXPECT_NE(0, e->ecx & 1U << 31);
 		EXPECT_EQ(0, e->ecx & 1 << 5); /* VMX */
 		e = kv_cpuid_find(cpuid, 0x80000001, 0);
 		ASSERT_NE(NULL, e);

@@ -34,6 +34,12 @@
 #define ASSERT_SYNC(vcpu, value) ASSERT_REPORT(vcpu, KV_SYNC, value)
 #define ASSERT_DONE(vcpu)	 ASSERT_REPORT(vcpu, KV_DONE, 0)
 #define ASSERT_EXIT(vcpu, why)	 ASSERT_REPORT(vcpu, KV_EXIT, why)
+/* ... or to an exception that it does not handle. */
+#define ASSERT_TRAP(vcpu, nr)                                                                      \
+	do {                                                                                       \
+		ASSERT_REPORT(vcpu, KV_TRAP, 0);                                                   \
+		ASSERT_EQ((u32)(nr), kv_trap_get(vcpu).vector);                                    \
+	} while (0)
 
 /* The call fails with this errno. */
 #define EXPECT_ERRNO(err, call)                                                                    \

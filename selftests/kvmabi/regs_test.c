@@ -363,7 +363,7 @@ TEST_F(regs, inject_exception)
 	EXPECT_EQ(1, events.exception.injected);
 	EXPECT_EQ(13, events.exception.nr);
 	EXPECT_EQ(0x1238, events.exception.error_code);
-	ASSERT_REPORT(self->vcpu, KV_TRAP, 13);
+	ASSERT_TRAP(self->vcpu, 13);
 	trap = kv_trap_get(self->vcpu);
 	EXPECT_EQ(0x1238, trap.error);
 	/* Once: it is gone when the guest goes on. */
@@ -382,7 +382,7 @@ TEST_F(regs, inject_nmi_by_events)
 	events.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING;
 	events.nmi.pending = 1;
 	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_VCPU_EVENTS, &events));
-	ASSERT_REPORT(self->vcpu, KV_TRAP, 2);
+	ASSERT_TRAP(self->vcpu, 2);
 	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &events));
 	EXPECT_EQ(1, events.nmi.masked);
 	EXPECT_EQ(0, events.nmi.pending);
@@ -404,7 +404,7 @@ TEST_F(regs, inject_interrupt_by_sregs)
 	sregs.interrupt_bitmap[1] = 1UL << 5; /* vector 69 */
 	kv_set_sregs(self->vcpu, &sregs);
 	EXPECT_EQ(1UL << 5, kv_sregs(self->vcpu).interrupt_bitmap[1]);
-	ASSERT_REPORT(self->vcpu, KV_TRAP, 69);
+	ASSERT_TRAP(self->vcpu, 69);
 	EXPECT_EQ(0, kv_sregs(self->vcpu).interrupt_bitmap[1]);
 }
 
