@@ -155,6 +155,9 @@ void hv_vcpu_nmi(struct hv_vcpu *vcpu)
  */
 void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init)
 {
+	/* What INIT leaves alone must outlive the control block's reset. */
+	if (init)
+		hv_need(vcpu, HV_PART_ALL);
 	hv_backend->vcpu_reset(vcpu);
 	hv_state_reset(vcpu, init);
 	hv_fpu_reset(vcpu, init);
@@ -162,8 +165,7 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init)
 		hv_msr_reset(vcpu);
 		hv_clock_reset(vcpu);
 	}
-	if (vcpu->lapic)
-		hv_lapic_reset(vcpu, init);
+	hv_lapic_reset(vcpu, init);
 	vcpu->event.type = HV_EV_NONE;
 	vcpu->event.redo = false;
 	vcpu->want_window = false;
@@ -206,9 +208,12 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 	vcpu->user_irq = -1;
 
 	r = -ENOMEM;
-	/* Two pages in one piece: struct kvm_run and the data of port I/O. */
-	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
-					     HV_RUN_ORDER);
+	/*
+	 * Two pages in one piece: struct kvm_run and the data of port I/O. A
+	 * compound page, as user space maps, and so references, each of them.
+	 */
+	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+					     __GFP_COMP, HV_RUN_ORDER);
 	if (!vcpu->run)
 		goto err_free;
 	vcpu->pio_data = (void *)vcpu->run + PAGE_SIZE;
@@ -231,6 +236,7 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 		if (r)
 			goto err_unlock;
 	}
+	hv_cpuid_set(vcpu, NULL, 0);	/* no entries: cannot fail */
 	hv_clock_create(vcpu);
 	/* Without an irqchip user space holds the application processors. */
 	vcpu->mp_state = vcpu->lapic && id != 0 ? KVM_MP_STATE_UNINITIALIZED :
@@ -383,6 +389,16 @@ static void leave_inside(struct hv_vcpu *vcpu)
 	smp_store_release(&vcpu->mode, HV_OUTSIDE);
 }
 
+/* What this thread must do before it enters the guest; mostly nothing. */
+static unsigned long thread_work(void)
+{
+	unsigned long work = read_thread_flags() & HV_TIF_WORK;
+
+	if (unlikely(work & _TIF_NOTIFY_RESUME) && !hv_resume_work())
+		work &= ~_TIF_NOTIFY_RESUME;
+	return work;
+}
+
 /* What makes the inner loop give the CPU back before the next entry. */
 static bool host_wants_us(struct hv_vcpu *vcpu)
 {
@@ -392,7 +408,7 @@ static bool host_wants_us(struct hv_vcpu *vcpu)
 		serve_hot_requests(vcpu);
 	}
 	/* Softirqs may be held off for as long as the FPU is ours. */
-	return (read_thread_flags() & HV_TIF_WORK) || local_softirq_pending();
+	return thread_work() || local_softirq_pending();
 }
 
 /*
@@ -443,7 +459,9 @@ static int inner_loop(struct hv_vcpu *vcpu)
 /* A vCPU that was halted, or waits for INIT or SIPI, may go on. */
 static bool may_wake(struct hv_vcpu *vcpu)
 {
-	if (READ_ONCE(vcpu->requests) & ~BIT(HV_REQ_TSC))
+	/* Requests about how to enter the guest can wait until it does. */
+	if (READ_ONCE(vcpu->requests) &
+	    ~(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_TSC) | BIT(HV_REQ_TIMER)))
 		return true;
 	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
 		return false;
@@ -464,9 +482,11 @@ static int halted(struct hv_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_HLT;
 		return HV_USER;
 	}
+	WRITE_ONCE(vcpu->halt_since, start);
 	rcuwait_wait_event(&vcpu->wait,
 			   may_wake(vcpu) || signal_pending(current),
 			   TASK_INTERRUPTIBLE);
+	WRITE_ONCE(vcpu->halt_since, 0);
 	vcpu->halt_cycles += rdtsc() - start;
 
 	if (test_and_take(vcpu, HV_REQ_EVENT) || test_and_take(vcpu, HV_REQ_NMI))
@@ -509,18 +529,12 @@ static int outer_loop(struct hv_vcpu *vcpu)
 	int r;
 
 	do {
-		if (unlikely(read_thread_flags() & HV_TIF_WORK)) {
-			if (need_resched())
-				cond_resched();
-			/*
-			 * Signals and task work are done on the way to user
-			 * space, which comes back after EINTR.
-			 */
-			if (read_thread_flags() &
-			    (HV_TIF_WORK & ~(_TIF_NEED_RESCHED))) {
-				run->exit_reason = KVM_EXIT_INTR;
-				return -EINTR;
-			}
+		if (need_resched())
+			schedule();
+		/* Done on the way to user space, which comes back. */
+		if (unlikely(thread_work() & (HV_TIF_LEAVE | _TIF_NOTIFY_RESUME))) {
+			run->exit_reason = KVM_EXIT_INTR;
+			return -EINTR;
 		}
 		if (vcpu->requests & ~HV_REQ_HOT) {
 			r = serve_requests(vcpu);
@@ -557,6 +571,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 	sigset_t saved;
 	int r;
 
+	WRITE_ONCE(vcpu->run_since, start);
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 
@@ -583,6 +598,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 
 	fill_run(vcpu);
 	vcpu->exits[HVCTL_EXIT_USER]++;
+	WRITE_ONCE(vcpu->run_since, 0);
 	vcpu->run_cycles += rdtsc() - start;
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &saved, NULL);

@@ -96,10 +96,11 @@ static void free_cpu_pages(void)
  *
  * Return: 0 or -ENOMEM.
  */
-int svm_setup(void)
+int __init svm_setup(void)
 {
 	int cpu;
 
+	svm_npt_init();
 	iopm = alloc_pages(GFP_KERNEL, SVM_IOPM_ORDER);
 	if (!iopm)
 		return -ENOMEM;

@@ -108,7 +108,7 @@ static inline void svm_intercept(struct svm_vcpu *svm, u32 bit, bool on)
 /* caps.c */
 int svm_probe(void);
 bool svm_cpu_busy(void);
-int svm_setup(void);
+int svm_setup(void);			/* __init */
 void svm_teardown(void);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
@@ -125,7 +125,8 @@ void svm_update_tsc(struct hv_vcpu *vcpu);
 void svm_dump(struct hv_vcpu *vcpu);
 
 /* npt.c */
-extern const struct hv_pte_format hv_npt_format;
+extern struct hv_pte_format hv_npt_format;
+void svm_npt_init(void);
 
 /* run.c */
 void svm_begin(struct hv_vcpu *vcpu);
