@@ -3,7 +3,7 @@
  * The control socket: how `hvctl` talks to a guest's vmmd.
  *
  * SOCK_SEQPACKET, one JSON object per packet, one answer per request.
- * Documentation/control.rst lists the requests. The server lives on the main
+ * Documentation/control.md lists the requests. The server lives on the main
  * loop and never waits: an answer that does not fit into the client's socket
  * buffer at once ends that client.
  */

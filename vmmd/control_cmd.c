@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The requests of the control socket: one table, one function each.
- * Documentation/control.rst describes them.
+ * Documentation/control.md describes them.
  */
 #include <errno.h>
 #include <fcntl.h>
