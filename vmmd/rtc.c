@@ -134,16 +134,19 @@ static void rtc_latch(struct rtc *rtc)
 {
 	time_t now = (time_t)rtc_now(rtc, NULL);
 	struct tm tm;
+	int year;
 
 	gmtime_r(&now, &tm);
+	/* A guest may have set the clock to before year 0. */
+	year = tm.tm_year < -1900 ? 0 : tm.tm_year + 1900;
 	rtc->cmos[RTC_SECONDS] = rtc_encode(rtc, tm.tm_sec);
 	rtc->cmos[RTC_MINUTES] = rtc_encode(rtc, tm.tm_min);
 	rtc->cmos[RTC_HOURS] = rtc_encode_hour(rtc, tm.tm_hour);
 	rtc->cmos[RTC_WEEKDAY] = rtc_encode(rtc, tm.tm_wday + 1);
 	rtc->cmos[RTC_DAY] = rtc_encode(rtc, tm.tm_mday);
 	rtc->cmos[RTC_MONTH] = rtc_encode(rtc, tm.tm_mon + 1);
-	rtc->cmos[RTC_YEAR] = rtc_encode(rtc, tm.tm_year % 100);
-	rtc->cmos[RTC_CENTURY] = rtc_encode(rtc, 19 + tm.tm_year / 100);
+	rtc->cmos[RTC_YEAR] = rtc_encode(rtc, year % 100);
+	rtc->cmos[RTC_CENTURY] = rtc_encode(rtc, year / 100 % 100);
 }
 
 /* Set the clock to what the time registers say, whatever nonsense that is. */
