@@ -12,7 +12,6 @@
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
-#include <linux/task_work.h>
 #include <linux/version.h>
 #include <asm/nospec-branch.h>
 #include <asm/reboot.h>
@@ -23,22 +22,8 @@
 
 /* Work that a thread has to do before it may enter a guest, as TIF bits. */
 #define HV_TIF_WORK	XFER_TO_GUEST_MODE_WORK
-/* Of these, what is done by leaving to user space. */
-#define HV_TIF_LEAVE	(_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL)
-
-/*
- * _TIF_NOTIFY_RESUME is set at each preemption, for rseq, which only matters to
- * code in user space and is seen to on the way there. Other reasons for it must
- * not wait that long.
- */
-static inline bool hv_resume_work(void)
-{
-#ifdef CONFIG_MEMCG
-	if (current->memcg_nr_pages_over_high)
-		return true;
-#endif
-	return task_work_pending(current);
-}
+/* Do it. May sleep; -EINTR when a signal must be taken in user space. */
+int hv_thread_work(void);
 
 /*
  * A crash kernel is started by INIT, which a CPU inside VMX or SVM may not

@@ -389,16 +389,6 @@ static void leave_inside(struct hv_vcpu *vcpu)
 	smp_store_release(&vcpu->mode, HV_OUTSIDE);
 }
 
-/* What this thread must do before it enters the guest; mostly nothing. */
-static unsigned long thread_work(void)
-{
-	unsigned long work = read_thread_flags() & HV_TIF_WORK;
-
-	if (unlikely(work & _TIF_NOTIFY_RESUME) && !hv_resume_work())
-		work &= ~_TIF_NOTIFY_RESUME;
-	return work;
-}
-
 /* What makes the inner loop give the CPU back before the next entry. */
 static bool host_wants_us(struct hv_vcpu *vcpu)
 {
@@ -408,7 +398,7 @@ static bool host_wants_us(struct hv_vcpu *vcpu)
 		serve_hot_requests(vcpu);
 	}
 	/* Softirqs may be held off for as long as the FPU is ours. */
-	return thread_work() || local_softirq_pending();
+	return (read_thread_flags() & HV_TIF_WORK) || local_softirq_pending();
 }
 
 /*
@@ -529,10 +519,8 @@ static int outer_loop(struct hv_vcpu *vcpu)
 	int r;
 
 	do {
-		if (need_resched())
-			schedule();
-		/* Done on the way to user space, which comes back. */
-		if (unlikely(thread_work() & (HV_TIF_LEAVE | _TIF_NOTIFY_RESUME))) {
+		if (unlikely(read_thread_flags() & HV_TIF_WORK) &&
+		    hv_thread_work()) {
 			run->exit_reason = KVM_EXIT_INTR;
 			return -EINTR;
 		}
