@@ -47,7 +47,7 @@ module-tree:
 
 module: module-tree
 	@test -n '$(KDIR)' || { echo 'no kernel headers for $(KVER); make setup' >&2; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(module_out) modules
+	flock $(module_out)/.lock $(MAKE) -C $(KDIR) M=$(module_out) modules
 
 vmmd:
 	$(MAKE) -C $(top)/vmmd
@@ -75,6 +75,7 @@ install: all
 	$(MAKE) module KVER=$(shell uname -r) module_out=$(out)/kmod-$(shell uname -r)
 	install -D -m 644 $(out)/kmod-$(shell uname -r)/hvctl.ko \
 		$(DESTDIR)/lib/modules/$(shell uname -r)/updates/hvctl.ko
+	strip -g $(DESTDIR)/lib/modules/$(shell uname -r)/updates/hvctl.ko
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
 	$(MAKE) install-data
 	test -n '$(DESTDIR)' || depmod
