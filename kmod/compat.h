@@ -13,6 +13,7 @@
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
 #include <linux/version.h>
+#include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
 #include <asm/reboot.h>
 
@@ -73,6 +74,18 @@ static inline void hv_eventfd_signal(struct eventfd_ctx *ctx)
 	eventfd_signal(ctx, 1);
 #endif
 }
+
+/* CPUID bits that got their names after 6.1; words are in enum cpuid_leafs. */
+#ifndef X86_FEATURE_CMPCCXADD
+#define X86_FEATURE_CMPCCXADD	(12 * 32 + 7)
+#define X86_FEATURE_FZRM	(12 * 32 + 10)
+#define X86_FEATURE_FSRS	(12 * 32 + 11)
+#define X86_FEATURE_FSRC	(12 * 32 + 12)
+#define X86_FEATURE_AVX_IFMA	(12 * 32 + 23)
+#endif
+#ifndef X86_FEATURE_AMD_PSFD
+#define X86_FEATURE_AMD_PSFD	(13 * 32 + 28)
+#endif
 
 /* The flag in page tables for pages of DAX devices went away in 6.17. */
 #ifdef _PAGE_DEVMAP

@@ -95,7 +95,7 @@ struct hv_state {
 
 	u64 dr[4], dr6, dr7, debugctl;	/* HV_PART_DR */
 
-	u64 xcr0, xss;			/* the rest is only ever here */
+	u64 xcr0;			/* the rest is only ever here */
 	u64 tsc_aux;
 	u64 spec_ctrl;
 };

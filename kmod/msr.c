@@ -322,7 +322,7 @@ int hv_msr_read(struct hv_vcpu *vcpu, u32 msr, u64 *value, bool host)
 		*value = vcpu->arch_caps;
 		return host || vcpu->cpuid.arch_caps ? 0 : -EINVAL;
 	case MSR_IA32_XSS:
-		*value = vcpu->state.xss;
+		*value = 0;	/* no supervisor state is offered */
 		return 0;
 	case MSR_IA32_MISC_ENABLE:
 		*value = vcpu->misc_enable;
@@ -414,7 +414,6 @@ int hv_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host)
 		vcpu->state.tsc_aux = (u32)value;
 		return 0;
 	case MSR_IA32_XSS:
-		/* No supervisor state is offered. */
 		return value ? -EINVAL : 0;
 	case MSR_IA32_ARCH_CAPABILITIES:
 		if (!host)
