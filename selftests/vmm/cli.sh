@@ -84,7 +84,7 @@ sleep 1
 check_status "unpause" 0 hvctl unpause one
 wait $events
 check_text "an event tells it" '"event":"resumed","name":"one"' "$(cat "$work/events")"
-console_has one 60 "guest: init reached"; result $? "the guest comes up on its console"
+console_has one 60 "guest: ready"; result $? "the guest comes up on its console"
 check_text "list: it runs or is idle" "^one +$id +96 +1 +(r|-b)-" "$(hvctl list one)"
 check_text "vcpu-list" "^one +$id +0 +[0-9]+ +(r|-b)-.* all$" "$(hvctl vcpu-list one)"
 check_text "vcpu-list as JSON" '"affinity":"all"' "$(hvctl vcpu-list -j one)"
@@ -104,7 +104,7 @@ hvctl unpause one
 check_status "reboot" 0 hvctl reboot -w -t 60 one
 wait_for 60 sh -c 'hvctl list -l one | grep -q "\"restarts\":1"'; result $? "starts it anew"
 # The console repeats what the first life left there.
-seen=$(timeout 60 hvctl console one </dev/null 2>/dev/null | grep -m 2 -c "guest: init reached")
+seen=$(timeout 60 hvctl console one </dev/null 2>/dev/null | grep -m 2 -c "guest: ready")
 [ "$seen" = 2 ]; result $? "its console goes on"
 wait_for 20 hvctl shutdown one
 wait_for 60 sh -c '! pidof vmmd'; result $? "shutdown ends it"

@@ -97,7 +97,7 @@ config() {
 	{
 		printf '%s\n' "name = '$1'" "kernel = '$kernel'" "ramdisk = '$ramdisk'" \
 			"memory = 96" "device = '$node'" \
-			"extra = 'console=ttyS0 quiet -- sleep 1000'"
+			"extra = 'console=ttyS0 quiet -- echo guest: ready; sleep 1000'"
 		shift
 		printf '%s\n' "$@"
 	} >"$file"

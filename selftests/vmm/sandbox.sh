@@ -6,7 +6,7 @@
 # lab: timeout=300
 
 . "$(dirname "$0")/lib.sh"
-plan 29
+plan 31
 
 as_user() { setpriv --reuid=12345 --regid=12345 --clear-groups env "$@"; }
 
@@ -44,7 +44,7 @@ text=$(ls -A "/proc/$one/root/")
 check_text "nobody but root looks into it" "^root$" "$(stat -c %U "/proc/$one/mem")"
 ! setpriv --reuid="$uid" --regid="$uid" --clear-groups cat "/proc/$one/maps" >/dev/null 2>&1
 result $? "not even its own user"
-console_has one 60 "guest: init reached"; result $? "the guest runs in it"
+console_has one 60 "guest: ready"; result $? "the guest runs in it"
 hvctl destroy one two
 
 # ---------------------------------------------------------------- by a user
@@ -60,6 +60,7 @@ mine=$(pid_of mine)
 check_text "keeps his id" "^(12345[[:space:]]*){4}$" "$(field "$mine" Uid)"
 check_text "has no capabilities" "^0+$" "$(field "$mine" CapEff)"
 check_text "has a filter" "^2$" "$(field "$mine" Seccomp)"
+[ -z "$(ls -A "/proc/$mine/root/")" ]; result $? "and an empty root"
 as_user XDG_RUNTIME_DIR=/run/user/12345 hvctl destroy mine
 chmod "$modes" $node
 

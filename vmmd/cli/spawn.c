@@ -82,15 +82,33 @@ static void run_vmmd(const struct spawn_options *options, int ready_fd, int err_
 	_exit(127);
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+/* Ctrl-C while a guest is being made unmakes it; it is not in our session. */
+static void catch_signals(bool on)
+{
+	struct sigaction action = {.sa_handler = on ? on_signal : SIG_DFL};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
 /* Reads one line without its end; false when there is none. */
 static bool read_line(int fd, char *line, size_t size)
 {
 	size_t got = 0;
+	char *end;
 	ssize_t n;
 
 	while (got < size - 1) {
 		n = read(fd, line + got, size - 1 - got);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !interrupted)
 			continue;
 		if (n <= 0)
 			break;
@@ -99,7 +117,10 @@ static bool read_line(int fd, char *line, size_t size)
 			break;
 	}
 	line[got] = '\0';
-	return line[strcspn(line, "\n")] == '\n' && (line[strcspn(line, "\n")] = '\0', true);
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	return end;
 }
 
 /* vmmd died without a word on the pipe. */
@@ -133,6 +154,7 @@ int spawn_vmmd(const struct spawn_options *options, unsigned int *id)
 		return EXIT_FAILED;
 	}
 	fflush(stdout);
+	catch_signals(true);
 	pid = fork();
 	if (!pid)
 		run_vmmd(options, ready[1], err_fd);
@@ -140,13 +162,20 @@ int spawn_vmmd(const struct spawn_options *options, unsigned int *id)
 	if (pid < 0) {
 		cli_error("cannot start vmmd: %s", strerror(errno));
 	} else if (!read_line(ready[0], line, sizeof(line))) {
-		tell_death(pid, err_fd);
+		if (interrupted) {
+			kill(pid, SIGTERM);
+			waitpid(pid, NULL, 0);
+			cli_error("interrupted, the guest was not made");
+		} else {
+			tell_death(pid, err_fd);
+		}
 	} else if (sscanf(line, "ok %u", id) == 1) {
 		status = EXIT_OK;
 	} else {
 		cli_error("%s", strncmp(line, "error ", 6) ? line : line + 6);
 		waitpid(pid, NULL, 0);
 	}
+	catch_signals(false);
 	close(ready[0]);
 	close(err_fd);
 	return status;
