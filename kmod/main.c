@@ -71,6 +71,7 @@ static int hotplug_offline(unsigned int cpu)
 static int hv_suspend(void)
 {
 	cpu_off();
+	hv_clock_suspend();
 	return 0;
 }
 
