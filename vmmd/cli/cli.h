@@ -42,6 +42,16 @@ struct verb {
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
+ * cli_clean - make text of a guest's side fit to print
+ * @text: @len bytes; control characters but tab and newline become '?'
+ * @len: in bytes
+ *
+ * A vmmd that its guest has taken over must not drive the administrator's
+ * terminal. Returns @text.
+ */
+char *cli_clean(char *text, size_t len);
+
+/**
  * cli_option - next option of a verb, as getopt_long() returns it
  * @verb: the verb, for --help and messages
  * @argc: as given to the verb

@@ -64,7 +64,11 @@ static int print_event(const char *event, const char *name, unsigned int id, con
 		puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
 		json_object_put(json);
 	} else {
-		printf("%s %-9s %5u %s%s%s\n", when, event, id, name, *reason ? ": " : "", reason);
+		char line[1024];
+
+		snprintf(line, sizeof(line), "%s %-9s %5u %s%s%s", when, event, id, name,
+			 *reason ? ": " : "", reason);
+		puts(cli_clean(line, strlen(line)));
 	}
 	fflush(stdout);
 	return report->left && !--report->left;
@@ -185,7 +189,10 @@ static int watch_sockets(struct report *report, uint64_t end)
 	int ret = runtime_root(root);
 
 	if (!watch || fd < 0 || ret) {
-		cli_error("cannot watch for guests: %s", ret ? strerror(-ret) : strerror(errno));
+		cli_error("cannot watch for guests: %s",
+			  ret == -ENOENT ? "expected XDG_RUNTIME_DIR to name a directory"
+			  : ret		 ? strerror(-ret)
+					 : strerror(errno));
 		free(watch);
 		if (fd >= 0)
 			close(fd);

@@ -66,7 +66,7 @@ void log_tail(const char *name, FILE *out)
 	char text[TAIL_BYTES];
 
 	read_tail(name, text, sizeof(text));
-	fputs(text, out);
+	fputs(cli_clean(text, strlen(text)), out);
 }
 
 bool log_has_error(const char *name)
@@ -84,7 +84,7 @@ static void copy(FILE *f)
 
 	clearerr(f);
 	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
-		fwrite(buf, 1, n, stdout);
+		fwrite(cli_clean(buf, n), 1, n, stdout);
 	fflush(stdout);
 }
 

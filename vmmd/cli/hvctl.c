@@ -3,6 +3,7 @@
  * hvctl: guests of this machine from the command line. The verbs and columns
  * are those of xl, for the fingers that know them.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -85,16 +86,26 @@ static void print_help(FILE *out)
 		     "hvctl(8) tells all.\n");
 }
 
+char *cli_clean(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)text[i]) && text[i] != '\n' && text[i] != '\t')
+			text[i] = '?';
+	return text;
+}
+
 void cli_error(const char *fmt, ...)
 {
+	char *text;
 	va_list ap;
 
 	fflush(stdout);
-	fprintf(stderr, "hvctl: ");
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) >= 0) {
+		fprintf(stderr, "hvctl: %s\n", cli_clean(text, strlen(text)));
+		free(text);
+	}
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 static void print_verb_help(const struct verb *verb)

@@ -191,7 +191,7 @@ int verb_reboot(const struct verb *verb, int argc, char **argv)
 /* Return: whether the process behind @pidfd has ended by then. */
 static bool wait_exit(int pidfd, uint64_t end_ns)
 {
-	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
+	struct pollfd wait = {.fd = pidfd, .events = POLLIN};
 
 	return poll(&wait, 1, cli_ms_until(end_ns)) == 1;
 }
