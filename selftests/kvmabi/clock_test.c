@@ -6,6 +6,7 @@
 #include <linux/kvm_para.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -430,6 +431,73 @@ TEST_F(clock, vcpus_share_the_clock)
 	EXPECT_EQ(0, b->flags & TSC_STABLE);
 	EXPECT_LT(distance(self->vcpu->last.a, other->last.a), SLACK_NS);
 	kv_vcpu_free(other);
+}
+
+#define CLOCKSOURCE "/sys/devices/system/clocksource/clocksource0/"
+
+static bool read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	bool ok = file && fgets(line, size, file);
+
+	if (file)
+		fclose(file);
+	if (ok)
+		line[strcspn(line, "\n")] = 0;
+	return ok;
+}
+
+static bool use_clocksource(const char *name)
+{
+	FILE *file = fopen(CLOCKSOURCE "current_clocksource", "w");
+	bool ok = file && fputs(name, file) >= 0;
+
+	return file && !fclose(file) && ok;
+}
+
+/* Run until the guest's page says stable or not, as wanted. */
+static bool stable_is(struct kv_vcpu *vcpu, u64 wanted)
+{
+	struct kv_report report;
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		report = kv_next(vcpu);
+		if (report.kind != KV_SYNC)
+			return false;
+		if ((report.b & TSC_STABLE) == wanted)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* A host that leaves the TSC, and comes back to it, takes its guests along. */
+TEST_F(clock, host_changes_clocksource)
+{
+	char all[128], *other;
+	u64 before, start;
+
+	if (!read_line(CLOCKSOURCE "current_clocksource", all, sizeof(all)) || strcmp(all, "tsc"))
+		SKIP(return, "the host does not keep time by the TSC");
+	ASSERT_TRUE(read_line(CLOCKSOURCE "available_clocksource", all, sizeof(all)));
+	other = strstr(all, "hpet") ? "hpet" : strstr(all, "acpi_pm") ? "acpi_pm" : NULL;
+	if (!other)
+		SKIP(return, "the host has no other clocksource");
+	kv_enter(self->vcpu, two_clocks, TIME_GPA, 0);
+	if (!stable_is(self->vcpu, TSC_STABLE))
+		SKIP(return, "the clock is not stable");
+	ASSERT_SYNC(self->vcpu, 1);
+	before = self->vcpu->last.a;
+	start = now(CLOCK_MONOTONIC);
+	ASSERT_TRUE(use_clocksource(other));
+	EXPECT_TRUE(stable_is(self->vcpu, 0));
+	EXPECT_TRUE(use_clocksource("tsc"));
+	if (kv_is_hvctl()) /* kvm waits for another reason to look again */
+		EXPECT_TRUE(stable_is(self->vcpu, TSC_STABLE));
+	/* Time did not jump. */
+	ASSERT_SYNC(self->vcpu, 1);
+	EXPECT_LT(distance(self->vcpu->last.a - before, now(CLOCK_MONOTONIC) - start), SLACK_NS);
 }
 
 TEST_HARNESS_MAIN
