@@ -4,6 +4,7 @@
  * sockets of the user who started it, so no privilege is needed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,11 +33,11 @@ int net_passt_open(const struct config_vif *vif, struct net_port *port, struct n
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
 		return net_error_set(err, -errno, "socketpair: %s", strerror(errno));
-	/* Not close-on-exec: this end is what passt inherits. */
-	ret = dup(sock[1]);
+	/* Ours must not block; the other is to stay open across exec. */
+	ret = fcntl(sock[0], F_SETFL, O_NONBLOCK) ? -1 : dup(sock[1]);
 	close(sock[1]);
 	if (ret < 0) {
-		ret = net_error_set(err, -errno, "dup: %s", strerror(errno));
+		ret = net_error_set(err, -errno, "socket of passt: %s", strerror(errno));
 		close(sock[0]);
 		return ret;
 	}

@@ -93,6 +93,11 @@ bool blk_done(struct blk *blk, struct blk_req *req, int result)
 
 	if (result == -EINTR || result == -EAGAIN)
 		return true;
+	if (result == -EOPNOTSUPP && req->op == BLK_FALLOCATE && req->mode & FALLOC_FL_ZERO_RANGE) {
+		/* tmpfs, for one, can only make zeroes by making a hole. */
+		req->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+		return true;
+	}
 	/* End of file: somebody has cut the file short under the guest. */
 	if (moves && !result)
 		result = -EIO;

@@ -48,6 +48,14 @@ bool virtio_dev_live(const struct virtio_dev *dev)
 	       !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+static void complain(struct virtio_dev *dev, const char *text)
+{
+	if (dev->complaints < COMPLAINTS_MAX)
+		log_warn("%s: %s", dev->name, text);
+	if (++dev->complaints == COMPLAINTS_MAX)
+		log_warn("%s: no more messages about this driver", dev->name);
+}
+
 /**
  * virtio_break - the driver broke a rule: stop until it resets the device
  * @dev: device, locked
@@ -55,18 +63,16 @@ bool virtio_dev_live(const struct virtio_dev *dev)
  */
 void virtio_break(struct virtio_dev *dev, const char *fmt, ...)
 {
-	char why[160];
+	char text[160] = "reset needed, driver error: ";
+	size_t len = strlen(text);
 	va_list ap;
 
 	if (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
+	vsnprintf(text + len, sizeof(text) - len, fmt, ap);
 	va_end(ap);
-	if (dev->complaints < COMPLAINTS_MAX)
-		log_warn("%s: driver error: %s; the device needs a reset", dev->name, why);
-	if (++dev->complaints == COMPLAINTS_MAX)
-		log_warn("%s: no more messages about this driver", dev->name);
+	complain(dev, text);
 
 	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	/* 2.1.2: tell a driver that is up; one that is not polls the status. */
@@ -143,7 +149,7 @@ void virtio_set_status(struct virtio_dev *dev, u8 status)
 		added &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	dev->status |= added;
 	if (added & VIRTIO_CONFIG_S_FAILED)
-		log_warn("%s: the guest's driver gave up", dev->name);
+		complain(dev, "the guest's driver gave up");
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK) {
 		if (dev->status & VIRTIO_CONFIG_S_FEATURES_OK)
 			go_live(dev);

@@ -70,7 +70,7 @@ int virtq_enable(struct virtq *q)
 
 	q->next_avail = 0;
 	q->next_used = 0;
-	q->signalled_valid = false;
+	q->signalled = 0;
 	q->broken = NULL;
 	q->enabled = true;
 	return 0;
@@ -289,20 +289,15 @@ void virtq_push(struct virtq *q, u16 head, u32 len)
 bool virtq_wants_interrupt(struct virtq *q)
 {
 	u16 old = q->signalled;
-	bool valid = q->signalled_valid;
 
-	if (!q->enabled)
+	if (!q->enabled || old == q->next_used)
 		return false;
+	q->signalled = q->next_used;
 	/* The index must be visible before the driver's wish is read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!q->event_idx)
-		return !(load16(&q->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-
-	q->signalled = q->next_used;
-	q->signalled_valid = true;
-	if (valid && old == q->next_used)
-		return false;
-	return !valid || vring_need_event(load16(used_event(q)), q->next_used, old);
+	if (q->event_idx)
+		return vring_need_event(load16(used_event(q)), q->next_used, old);
+	return !(load16(&q->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 /**

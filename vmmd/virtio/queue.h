@@ -35,7 +35,6 @@
  * @next_avail: next entry of the driver's ring to take
  * @next_used: next entry of the device's ring to fill
  * @signalled: @next_used when an interrupt was last considered
- * @signalled_valid: @signalled means something
  * @broken: why the ring is unusable, or NULL
  *
  * The structure has no lock of its own: whoever runs the queue serialises.
@@ -55,7 +54,6 @@ struct virtq {
 	u16 next_avail;
 	u16 next_used;
 	u16 signalled;
-	bool signalled_valid;
 	const char *broken;
 };
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Small things that the guest's busybox cannot do:
+ *
+ *   tool zeroout DEVICE OFFSET LENGTH	write zeroes without data
+ *   tool vsock PORT			echo one connection from the host
+ *   tool fill BYTES			touch so much memory
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/vm_sockets.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "tool: %s: %s\n", what, strerror(errno));
+	return 1;
+}
+
+static int zeroout(const char *device, const char *offset, const char *length)
+{
+	uint64_t range[2] = {strtoull(offset, NULL, 0), strtoull(length, NULL, 0)};
+	int fd = open(device, O_RDWR);
+
+	if (fd < 0 || ioctl(fd, BLKZEROOUT, range))
+		return fail(device);
+	return 0;
+}
+
+static int vsock(const char *port)
+{
+	struct sockaddr_vm sa = {
+		.svm_family = AF_VSOCK,
+		.svm_cid = VMADDR_CID_ANY,
+		.svm_port = strtoul(port, NULL, 0),
+	};
+	int listener = socket(AF_VSOCK, SOCK_STREAM, 0);
+	char buf[4096];
+	ssize_t n;
+	int fd;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&sa, sizeof(sa)) ||
+	    listen(listener, 1))
+		return fail("vsock");
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		return fail("accept");
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		if (write(fd, buf, n) != n)
+			return fail("write");
+	}
+	return n ? fail("read") : 0;
+}
+
+static int fill(const char *bytes)
+{
+	size_t len = strtoull(bytes, NULL, 0);
+	char *p = malloc(len);
+
+	if (!p)
+		return fail("malloc");
+	for (size_t i = 0; i < len; i += 4096)
+		((volatile char *)p)[i] = 1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && !strcmp(argv[1], "zeroout"))
+		return zeroout(argv[2], argv[3], argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "vsock"))
+		return vsock(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "fill"))
+		return fill(argv[2]);
+	fprintf(stderr, "usage: tool zeroout DEVICE OFFSET LENGTH | vsock PORT | fill BYTES\n");
+	return 2;
+}
