@@ -214,7 +214,26 @@ static int slow_cr(struct hv_vcpu *vcpu)
 	}
 	if (!exit->cr.write) {
 		hv_need(vcpu, HV_PART_CR);
-		value = exit->cr.nr == 0 ? st->cr0 : st->cr4;
+		switch (exit->cr.nr) {
+		case 0:
+			value = st->cr0;
+			break;
+		case 2:
+			value = st->cr2;
+			break;
+		case 3:
+			value = st->cr3;
+			break;
+		case 4:
+			value = st->cr4;
+			break;
+		case 8:
+			value = st->cr8;
+			break;
+		default:
+			hv_inject_ud(vcpu);
+			return HV_RESUME;
+		}
 		st->gpr[exit->cr.gpr] = st->code64 ? value : (u32)value;
 		hv_skip(vcpu);
 		return HV_RESUME;

@@ -486,6 +486,8 @@ static int cr_insn(struct cursor *c, u8 opcode, struct hv_insn *insn)
 	/* Always registers: the mod field counts for nothing. */
 	byte = next(c);
 	insn->cr_op = HV_MOV_CR;
+	insn->cr = (byte >> 3 & 7) | (c->rex & REX_R ? 8 : 0);
+	insn->cr_write = opcode == 0x22;
 	insn->reg = (byte & 7) | (c->rex & REX_B ? 8 : 0);
 	insn->op_size = c->mode == 8 ? 8 : 4;
 	return 0;

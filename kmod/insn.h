@@ -50,6 +50,8 @@ enum hv_cr_op { HV_MOV_CR, HV_CLTS, HV_LMSW, HV_SMSW };
  * @op: what it does with memory
  * @alu: enum hv_alu, or enum hv_bit_op for HV_MMIO_BIT
  * @cr_op: of an exit for HV_R_CR: enum hv_cr_op
+ * @cr: HV_MOV_CR: number of the control register
+ * @cr_write: HV_MOV_CR: it is the destination
  * @mem_size: bytes of the memory operand: 1, 2, 4, 8
  * @op_size: bytes of the register operand (movzx and movsx differ)
  * @addr_size: 2, 4, 8
@@ -71,6 +73,8 @@ struct hv_insn {
 	u8 op;
 	u8 alu;
 	u8 cr_op;
+	u8 cr;
+	bool cr_write;
 	u8 mem_size;
 	u8 op_size;
 	u8 addr_size;

@@ -392,7 +392,18 @@ static int cr_operands(struct hv_vcpu *vcpu, const struct hv_insn *insn, int *re
 	exit->cr.gpr = insn->reg;
 	exit->cr.lmsw = insn->cr_op == HV_LMSW;
 	exit->cr.clts = insn->cr_op == HV_CLTS;
-	if (insn->cr_op == HV_MOV_CR || insn->cr_op == HV_CLTS)
+	if (insn->cr_op == HV_MOV_CR) {
+		/*
+		 * Not from the exit code: QEMU's TCG calls every read of a
+		 * control register one of CR0.
+		 */
+		exit->cr.nr = insn->cr;
+		exit->cr.write = insn->cr_write;
+		return 0;
+	}
+	exit->cr.nr = 0;
+	exit->cr.write = 1;
+	if (insn->cr_op == HV_CLTS)
 		return 0;
 
 	hv_need(vcpu, HV_PART_CR);
