@@ -23,6 +23,9 @@
 /* One range of discard or write-zeroes is at most this long: 1 GiB. */
 #define RANGE_SECTORS_MAX (1U << 21)
 
+/* Requests taken before others get a chance at the lock. */
+#define TURN_MAX 256
+
 static struct blk *to_blk(struct virtio_dev *dev)
 {
 	return container_of(dev, struct blk, virtio);
@@ -280,12 +283,17 @@ static bool take_request(struct blk *blk, struct virtio_queue *q)
 static void blk_kick(struct virtio_queue *q)
 {
 	struct blk *blk = to_blk(q->dev);
+	u32 taken = 0;
 
 	virtq_disable_kicks(&q->ring);
 	do {
-		while (take_request(blk, q))
-			;
+		while (taken < TURN_MAX && take_request(blk, q))
+			taken++;
 		blk_engine_submit(blk);
+		if (taken == TURN_MAX) {
+			virtio_kick_self(q);
+			return;
+		}
 	} while (blk->free && virtq_enable_kicks(&q->ring) && virtio_dev_live(q->dev));
 }
 

@@ -72,6 +72,10 @@ size_t vcon_input(struct vcon_port *port, const u8 *buf, size_t len)
 				continue;
 			break;
 		}
+		if (!c.in_num) {
+			virtio_break(q->dev, "a receive buffer without room");
+			break;
+		}
 		n = iov_write(iov + c.out_num, c.in_num, 0, buf + done, len - done);
 		virtq_push(&q->ring, c.head, n);
 		done += n;
