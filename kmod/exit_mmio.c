@@ -439,8 +439,8 @@ int hv_hot_fault(struct hv_vcpu *vcpu)
 	ret = hv_mmio_decode(vcpu, true);
 	if (ret != HV_RESUME)
 		return ret;
-	if (insn->op > HV_MMIO_STORE || !one_part(vcpu, insn, gpa) ||
-	    (insn->op == HV_MMIO_STORE) != !!(access & HV_ACC_WRITE))
+	if (insn->op != (access & HV_ACC_WRITE ? HV_MMIO_STORE : HV_MMIO_LOAD) ||
+	    !one_part(vcpu, insn, gpa))
 		return HV_SLOW;
 	recount(vcpu, apic ? HVCTL_EXIT_APIC : HVCTL_EXIT_MMIO);
 	return hot_access(vcpu, gpa);

@@ -6,12 +6,12 @@
  */
 #include "insn.h"
 
-#define FLAG_CF		(1ULL << 0)
-#define FLAG_PF		(1ULL << 2)
-#define FLAG_AF		(1ULL << 4)
-#define FLAG_ZF		(1ULL << 6)
-#define FLAG_SF		(1ULL << 7)
-#define FLAG_OF		(1ULL << 11)
+#define FLAG_CF		0x1ULL
+#define FLAG_PF		0x4ULL
+#define FLAG_AF		0x10ULL
+#define FLAG_ZF		0x40ULL
+#define FLAG_SF		0x80ULL
+#define FLAG_OF		0x800ULL
 #define FLAGS_ARITH	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 static bool even_parity(u8 byte)

@@ -249,9 +249,8 @@ static const struct hv_slot *slot_by_id(const struct hv_slots *slots, u32 id)
 static int set_region(struct hv_vm *vm,
 		      const struct kvm_userspace_memory_region *r)
 {
-	struct hv_slots *slots = rcu_dereference_protected(vm->slots,
-					lockdep_is_held(&vm->slots_lock));
-	const struct hv_slot *old = slot_by_id(slots, r->slot);
+	const struct hv_slot *old;
+	struct hv_slots *slots;
 	struct hv_slot new = {
 		.id = r->slot,
 		.flags = r->flags,
@@ -261,6 +260,9 @@ static int set_region(struct hv_vm *vm,
 	};
 	int ret;
 
+	slots = rcu_dereference_protected(vm->slots,
+					  lockdep_is_held(&vm->slots_lock));
+	old = slot_by_id(slots, r->slot);
 	if (!new.npages)
 		return old ? replace(vm, slots, old, NULL) : -EINVAL;
 
@@ -369,6 +371,7 @@ int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log)
 {
 	unsigned long bits[LOG_CHUNK], first, n, longs;
 	unsigned long __user *to = log->dirty_bitmap;
+	const struct hv_slots *slots;
 	const struct hv_slot *slot;
 	bool any = false;
 	int ret = 0;
@@ -376,8 +379,9 @@ int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log)
 	if (log->slot >= HV_MAX_SLOTS)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	slot = slot_by_id(rcu_dereference_protected(vm->slots,
-				lockdep_is_held(&vm->slots_lock)), log->slot);
+	slots = rcu_dereference_protected(vm->slots,
+					  lockdep_is_held(&vm->slots_lock));
+	slot = slot_by_id(slots, log->slot);
 	if (!slot || !slot->dirty) {
 		ret = -ENOENT;
 		goto out;

@@ -30,11 +30,13 @@ static void visit_hva(struct hv_vm *vm, struct hv_visit *visit,
 		unsigned long slot_end = s->hva + (s->npages << PAGE_SHIFT);
 		unsigned long from = max(start, s->hva);
 		unsigned long to = min(end, slot_end);
+		u64 first, last;
 
-		if (from < to)
-			hv_visit_range(vm, visit,
-				s->base_gfn + ((from - s->hva) >> PAGE_SHIFT),
-				s->base_gfn + ((PAGE_ALIGN(to) - s->hva) >> PAGE_SHIFT));
+		if (from >= to)
+			continue;
+		first = s->base_gfn + ((from - s->hva) >> PAGE_SHIFT);
+		last = s->base_gfn + ((to - 1 - s->hva) >> PAGE_SHIFT);
+		hv_visit_range(vm, visit, first, last + 1);
 	}
 }
 
