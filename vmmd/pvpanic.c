@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See pvpanic.h. The device has no state: the first word ends the guest. */
+/* See pvpanic.h. */
 #include <errno.h>
 #include <misc/pvpanic.h>
 #include <stdlib.h>
@@ -8,10 +8,18 @@
 #include "pvpanic.h"
 #include "vm.h"
 
+/**
+ * struct pvpanic - the device
+ * @dev: entry of the device list
+ * @vm: constant
+ * @region: the port
+ * @told: the log has the news of the crash kernel; atomic
+ */
 struct pvpanic {
 	struct device dev;
 	struct vm *vm;
 	struct io_region region;
+	bool told;
 };
 
 static void pvpanic_read(void *opaque, u64 off, u32 size, void *data)
@@ -33,10 +41,19 @@ static void pvpanic_write(void *opaque, u64 off, u32 size, const void *data)
 	(void)size;
 	memcpy(&event, data, sizeof(event));
 	/* A guest with a crash kernel goes on to run it, and must be let. */
-	if (event & PVPANIC_CRASH_LOADED)
-		log_info("the guest panicked and starts its crash kernel");
-	else if (event & PVPANIC_PANICKED)
+	if (event & PVPANIC_CRASH_LOADED) {
+		if (!__atomic_exchange_n(&p->told, true, __ATOMIC_RELAXED))
+			log_info("the guest panicked and starts its crash kernel");
+	} else if (event & PVPANIC_PANICKED) {
 		guest_fail(p->vm, "the guest's kernel panicked");
+	}
+}
+
+static void pvpanic_reset(struct device *dev)
+{
+	struct pvpanic *p = container_of(dev, struct pvpanic, dev);
+
+	__atomic_store_n(&p->told, false, __ATOMIC_RELAXED);
 }
 
 static void pvpanic_destroy(struct device *dev)
@@ -56,7 +73,11 @@ int pvpanic_create(struct vm *vm)
 	if (!p)
 		return -ENOMEM;
 	p->vm = vm;
-	p->dev = (struct device){.name = "pvpanic", .destroy = pvpanic_destroy};
+	p->dev = (struct device){
+		.name = "pvpanic",
+		.reset = pvpanic_reset,
+		.destroy = pvpanic_destroy,
+	};
 	p->region = (struct io_region){
 		.base = PVPANIC_PORT,
 		.len = 1,

@@ -211,8 +211,23 @@ static void vcpu_thread(void *opaque)
 		vcpu_run(vcpu);
 }
 
+/*
+ * Let the guest's watchdogs know that time passed without it. A guest that
+ * does not use the clock answers EINVAL, which is no harm.
+ */
+static void vcpus_excuse(struct vm *vm)
+{
+	u32 i;
+
+	if (!hv_check(&vm->hv, KVM_CAP_KVMCLOCK_CTRL))
+		return;
+	for (i = 0; i < vm->cfg.vcpus; i++)
+		hv_ioctl(vm->vcpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
+}
+
 void vcpus_resume(struct vm *vm)
 {
+	vcpus_excuse(vm);
 	pthread_mutex_lock(&vm->run_lock);
 	vm->run = true;
 	pthread_cond_broadcast(&vm->run_cond);

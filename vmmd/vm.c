@@ -231,8 +231,6 @@ void vm_power_off(struct vm *vm)
 	devices_reset(vm->devices);
 	vcpus_destroy(vm);
 	hv_destroy_vm(&vm->hv);
-	/* The next guest starts from zeroed memory, as the first one did. */
-	mem_discard(&vm->mem);
 	vm->powered = false;
 }
 
@@ -289,8 +287,8 @@ static void vm_restart(void *opaque)
 	struct vm *vm = opaque;
 	int ret;
 
-	/* Destroyed, or unpaused into its end, while the timer ran. */
-	if (vm->powered || vm->state == VM_DYING)
+	/* Destroyed while the timer ran. */
+	if (vm->state != VM_BUILDING)
 		return;
 	ret = vm_power_on(vm);
 	if (!ret)
@@ -308,8 +306,10 @@ static void vm_begin_restart(struct vm *vm, enum vm_event event)
 {
 	bool fast = loop_now_ns() - vm->power_on_ns < VM_RESTART_FAST_NS;
 
-	vm->state = VM_PAUSED;
+	vm->state = VM_BUILDING;
 	vm_power_off(vm);
+	/* The next guest starts from zeroed memory, as the first one did. */
+	mem_discard(&vm->mem);
 	if (event == VM_CRASH && fast) {
 		log_info("crashed at once: restarted in %llu s",
 			 (unsigned long long)(VM_RESTART_WAIT_NS / NSEC_PER_SEC));
@@ -382,7 +382,7 @@ static void vm_serve_request(void *opaque)
 	if (event == VM_NONE || vm->state == VM_DYING)
 		return;
 	/* A preserved guest, or one between two lives, can only be destroyed. */
-	if (event != VM_DESTROY && vm->state != VM_RUNNING)
+	if (event != VM_DESTROY && vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		return;
 
 	action = vm_simplify(vm_action(vm, event));
