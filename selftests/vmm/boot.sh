@@ -20,29 +20,38 @@ ok "the ELF inside a bzImage boots by its PVH entry" said 'hello from PVH'
 
 # A PVH kernel of three instructions. Program header 0 loads the file at
 # 1 MiB, header 1 is the note with the entry point.
-le32() { printf "\\x%02x\\x%02x\\x%02x\\x%02x" $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)); }
+le32() {
+	local word
+
+	for word; do
+		printf '%b' "$(printf '\\x%02x' $((word & 255)) $((word >> 8 & 255)) \
+			$((word >> 16 & 255)) $((word >> 24)))"
+	done
+}
 elf() {
 	# ELF32, little-endian, executable, i386; headers of 52 and 32 bytes
 	printf '\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0'
-	le32 1; le32 0; le32 52; le32 0; le32 0
+	le32 1 0 52 0 0
 	printf '\x34\0\x20\0\x02\0\0\0\0\0\0\0'
-	le32 1; le32 0; le32 0x100000; le32 0x100000; le32 256; le32 4096; le32 7; le32 4096
-	le32 4; le32 116; le32 0; le32 0x100074; le32 20; le32 20; le32 4; le32 4
+	le32 1 0 0x100000 0x100000 256 4096 7 4096
+	le32 4 116 0 0x100074 20 20 4 4
 	# note: name "Xen", PHYS32_ENTRY = 18
-	le32 4; le32 4; le32 "${1:-18}"; printf 'Xen\0'; le32 0x100088
+	le32 4 4 "${1:-18}"
+	printf 'Xen\0'
+	le32 0x100088
 	# mov $0x604, %dx; mov $0x3400, %ax (SLP_EN, S5); out %ax, %dx; hlt
 	printf '\x66\xba\x04\x06\x66\xb8\x00\x34\x66\xef\xf4'
 	head -c 109 /dev/zero
 }
 # The note's descriptor ends at byte 136, where the code is.
-printf "$(elf | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')" >"$tmp/tiny"
+elf >"$tmp/tiny"
 run "kernel=\"$tmp/tiny\"" 'ramdisk=""'
 ok "an ELF file boots by its PVH entry" logged 'shutdown: the guest powered off'
 
 # -------------------------------------------------- what the guest finds
 
-run 'vcpus=2' "$(does 'nproc; hwclock -u; cat /sys/class/rtc/rtc0/since_epoch;' \
-	'lspci; ls /sys/bus/acpi/devices; dmesg | grep -iE ACPI.*error\|bug:\|firmware.bug')"
+run "$(does 'cat /sys/class/rtc/rtc0/since_epoch; ls /sys/bus/acpi/devices;' \
+	'dmesg | grep -e ACPI.*Error -e BUG: -e Firmware.Bug')"
 now=$(date +%s)
 ok "the clock is right" eval 'then=$(grep -E "^[0-9]{10}\r?$" "$tmp/out" | tr -d "\r");
 	[ $((now - then)) -ge 0 ] && [ $((now - then)) -lt 60 ]'
@@ -62,7 +71,7 @@ ended
 ok "what is typed reaches the guest" said 'answer 42'
 
 run memory=5120 "$(does 'grep MemTotal /proc/meminfo; grep System.RAM /proc/iomem')"
-ok "more than 3 GiB: the rest starts at 4 GiB" said '^100000000-1bfffffff'
+ok "more than 3 GiB: the rest starts at 4 GiB" said '^100000000-17fffffff'
 ok "all of it is there" eval \
 	'kib=$(sed -n "s/^MemTotal: *\([0-9]*\).*/\1/p" "$tmp/out"); [ "$kib" -gt 4900000 ]'
 
@@ -72,7 +81,7 @@ echo "no kernel" >"$tmp/text"
 run "kernel=\"$tmp/text\""
 ok "a file that is no kernel is refused" logged 'neither a Linux bzImage nor an ELF kernel'
 ok "vmmd ends with status 1" [ "$status" = 1 ]
-printf "$(elf 1 | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')" >"$tmp/noentry"
+elf 1 >"$tmp/noentry"
 run "kernel=\"$tmp/noentry\""
 ok "an ELF file without PVH entry is refused" logged 'no PVH entry point'
 run memory=32 "$(does true)"
