@@ -47,29 +47,23 @@
 		guest_done();                                                                      \
 	}
 
-LOOP(loop_cpuid, , {
-	asm volatile("cpuid" : : "a"(0), "c"(0) : "rbx", "rdx");
-})
-LOOP(loop_hypercall, , {
-	asm volatile("vmmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory");
-})
-LOOP(loop_hypercall_intel, , {
-	asm volatile("vmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory");
-})
+LOOP(loop_cpuid, , { asm volatile("cpuid" : : "a"(0), "c"(0) : "rbx", "rdx"); })
+LOOP(loop_hypercall, , { asm volatile("vmmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory"); })
+LOOP(loop_hypercall_intel, , { asm volatile("vmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory"); })
 LOOP(loop_rdmsr_base, , (void)rdmsr(MSR_APIC_BASE))
 LOOP(loop_rdmsr_misc, , (void)rdmsr(MSR_MISC_ENABLE))
 LOOP(loop_wrmsr_misc, u64 value = rdmsr(MSR_MISC_ENABLE), wrmsr(MSR_MISC_ENABLE, value))
 LOOP(loop_deadline_off, , wrmsr(MSR_TSC_DEADLINE, 0))
-LOOP(loop_deadline, apic_enable(); apic_write(APIC_LVTT, APIC_DEADLINE | 0x40),
-     wrmsr(MSR_TSC_DEADLINE, rdtsc() + 1000000))
+LOOP(loop_deadline, apic_enable();
+     apic_write(APIC_LVTT, APIC_DEADLINE | 0x40), wrmsr(MSR_TSC_DEADLINE, rdtsc() + 1000000))
 LOOP(loop_out_doorbell, , outl(DOORBELL_PORT, 1))
 LOOP(loop_out_user, , outl(USER_PORT, 1))
 LOOP(loop_mmio_doorbell, , write32(DOORBELL_MMIO, 1))
 LOOP(loop_mmio_user, , write32(USER_MMIO, 1))
 LOOP(loop_eoi, apic_enable(), apic_write(APIC_EOI, 0))
 LOOP(loop_tmict_stop, apic_enable(), apic_write(APIC_TMICT, 0))
-LOOP(loop_tmict, apic_enable(); apic_write(APIC_TDCR, 0xb); apic_write(APIC_LVTT, 0x10040),
-     apic_write(APIC_TMICT, 1000000))
+LOOP(loop_tmict, apic_enable(); apic_write(APIC_TDCR, 0xb);
+     apic_write(APIC_LVTT, 0x10040), apic_write(APIC_TMICT, 1000000))
 LOOP(loop_x2apic_eoi, wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0xc00);
      wrmsr(MSR_X2APIC(APIC_SPIV), 0x1ff), wrmsr(MSR_X2APIC(APIC_EOI), 0))
 

@@ -188,8 +188,7 @@ static __guest void user_main(void)
 {
 	asm volatile("pushq %0; pushq %1; pushq $2; pushq %2; pushq %3; iretq"
 		     :
-		     : "i"(KV_USERD_SEL), "r"(KV_DATA + 0x2000), "i"(KV_USER64_SEL),
-		       "r"(KV_DATA));
+		     : "i"(KV_USERD_SEL), "r"(KV_DATA + 0x2000), "i"(KV_USER64_SEL), "r"(KV_DATA));
 	__builtin_unreachable();
 }
 

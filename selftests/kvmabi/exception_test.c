@@ -36,7 +36,7 @@ FIXTURE_TEARDOWN(exception)
 #define UNMAPPED  "0x400000"
 #define READ_ONLY "0x401000"
 #define RESERVED  "0x402000"
-#define NO_EXEC   0x403000
+#define NO_EXEC	  0x403000
 
 BLOB64(de, "xor %ecx, %ecx", "div %ecx")
 BLOB64(db, "", ".byte 0xf1")
@@ -49,19 +49,22 @@ BLOB64(gp_selector, "mov $0x78, %eax", "mov %eax, %ds")
 BLOB64(gp_canonical, "movabs $0x8000000000000000, %rax", "mov (%rax), %eax")
 BLOB64(gp_cr4, "mov %cr4, %rax\n bts $31, %rax", "mov %rax, %cr4")
 BLOB64(gp_cr0, "mov %cr0, %rax\n btr $0, %rax", "mov %rax, %cr0")
-BLOB64(gp_cr8, "mov $0x10, %eax", "mov %rax, %cr8")
 BLOB64(gp_wrmsr_base, "mov $0x1b, %ecx\n rdmsr\n mov $0x80000000, %edx", "wrmsr")
 BLOB64(gp_wrmsr_efer, "mov $0xc0000080, %ecx\n rdmsr\n or $0x80000000, %eax", "wrmsr")
 BLOB64(gp_rdmsr, "mov $0xdead0000, %ecx", "rdmsr")
-BLOB64(gp_xsetbv, "mov %cr4, %rax\n or $0x40000, %eax\n mov %rax, %cr4\n"
-		  "xor %ecx, %ecx\n xor %edx, %edx\n mov $2, %eax", "xsetbv")
+BLOB64(gp_xsetbv,
+       "mov %cr4, %rax\n or $0x40000, %eax\n mov %rax, %cr4\n"
+       "xor %ecx, %ecx\n xor %edx, %edx\n mov $2, %eax",
+       "xsetbv")
 BLOB64(gp_int, "", "int $0xff")
 BLOB64(pf_read, "", "mov " UNMAPPED ", %eax")
 BLOB64(pf_write, "", "movl $1, " UNMAPPED)
 BLOB64(pf_protected, "", "movl $1, " READ_ONLY)
 BLOB64(pf_reserved, "", "mov " RESERVED ", %eax")
-BLOB64(mf, "mov %cr0, %rax\n or $0x20, %eax\n mov %rax, %cr0\n fninit\n pushq $0x300\n"
-	   "fldcw (%rsp)\n fld1\n fldz\n fdivrp", "fwait")
+BLOB64(mf,
+       "mov %cr0, %rax\n or $0x20, %eax\n mov %rax, %cr0\n fninit\n pushq $0x300\n"
+       "fldcw (%rsp)\n fld1\n fldz\n fdivrp",
+       "fwait")
 BLOB64(int_n, "", "int $0x90")
 
 static const struct fault {
@@ -72,7 +75,9 @@ static const struct fault {
 	u64 cr2;
 } faults[] = {
 #define FAULT(name, vector, error, skip, cr2)                                                      \
-	{#name, name, name##_end, name##_fault, vector, error, skip, cr2}
+	{                                                                                          \
+#name, name, name##_end, name##_fault, vector, error, skip, cr2                    \
+	}
 	FAULT(de, 0, 0, 0, 0),
 	FAULT(db, 1, 0, 1, 0),
 	FAULT(bp, 3, 0, 1, 0),
@@ -84,7 +89,6 @@ static const struct fault {
 	FAULT(gp_canonical, 13, 0, 0, 0),
 	FAULT(gp_cr4, 13, 0, 0, 0),
 	FAULT(gp_cr0, 13, 0, 0, 0),
-	FAULT(gp_cr8, 13, 0, 0, 0),
 	FAULT(gp_wrmsr_base, 13, 0, 0, 0),
 	FAULT(gp_wrmsr_efer, 13, 0, 0, 0),
 	FAULT(gp_rdmsr, 13, 0, 0, 0),
@@ -295,11 +299,8 @@ static void run_fault32(struct __test_metadata *_metadata, enum kv_mode mode,
 TEST(protected_mode)
 {
 	static const struct fault faults32[] = {
-		FAULT(of32, 4, 0, 1, 0),
-		FAULT(br32, 5, 0, 0, 0),
-		FAULT(ud32, 6, 0, 0, 0),
-		FAULT(gp32, 13, 0, 0, 0),
-		FAULT(pf32, 14, 2, 0, 0x500000),
+		FAULT(of32, 4, 0, 1, 0),  FAULT(br32, 5, 0, 0, 0),	   FAULT(ud32, 6, 0, 0, 0),
+		FAULT(gp32, 13, 0, 0, 0), FAULT(pf32, 14, 2, 0, 0x500000),
 	};
 	static const enum kv_mode modes[] = {KV_PROT32, KV_PAGE32, KV_PAE};
 	size_t i, j;

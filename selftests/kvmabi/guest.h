@@ -34,8 +34,8 @@ __guest_inline void guest_report(int port, u32 value, u64 a, u64 b)
 		     : "memory");
 }
 
-#define guest_sync(value)	  guest_report(KV_PORT_SYNC, value, 0, 0)
-#define guest_sync2(value, a, b)  guest_report(KV_PORT_SYNC, value, (u64)(a), (u64)(b))
+#define guest_sync(value)	 guest_report(KV_PORT_SYNC, value, 0, 0)
+#define guest_sync2(value, a, b) guest_report(KV_PORT_SYNC, value, (u64)(a), (u64)(b))
 #define guest_done()                                                                               \
 	do {                                                                                       \
 		guest_report(KV_PORT_DONE, 0, 0, 0);                                               \

@@ -194,7 +194,7 @@ TEST_F(intercept, user_hypercall)
 	EXPECT_EQ((u64)-KVM_EPERM,
 		  ((struct kv_frame64 *)kv_gpa(self->vm, kv_trap_get(self->vcpu).frame,
 					       sizeof(struct kv_frame64)))
-		      ->rax);
+			  ->rax);
 }
 
 /* ------------------------------------------------- code that changes itself */
@@ -344,8 +344,8 @@ TEST_F(intercept, slot_replaced)
 	memcpy(memory + 0x10000, code[1], 9);
 	kv_enter(self->vcpu, run_slot, 0x40000000, 0);
 	for (i = 0; i < 20; i++) {
-		ASSERT_EQ(0, kv_slot(self->vm, 1, 0x40000000, 0x10000,
-				     memory + (i & 1) * 0x10000, 0));
+		ASSERT_EQ(0,
+			  kv_slot(self->vm, 1, 0x40000000, 0x10000, memory + (i & 1) * 0x10000, 0));
 		ASSERT_SYNC(self->vcpu, 1);
 		EXPECT_EQ(1, self->vcpu->last.a);
 		ASSERT_EQ(0, kv_slot(self->vm, 1, 0x40000000, 0, NULL, 0));

@@ -96,8 +96,7 @@ static void victim(void)
 {
 	struct kvm_mp_state runnable = {KVM_MP_STATE_RUNNABLE};
 	struct kv_vm *vm = kv_vm_new_irqchip(0);
-	struct kvm_ioeventfd doorbell = {
-		.addr = 0x510, .len = 4, .flags = KVM_IOEVENTFD_FLAG_PIO};
+	struct kvm_ioeventfd doorbell = {.addr = 0x510, .len = 4, .flags = KVM_IOEVENTFD_FLAG_PIO};
 	struct kvm_irqfd irqfd = {.gsi = 5};
 	struct kv_vcpu *vcpu[VICTIM_VCPUS];
 	u8 *extra = kv_mmap(4 << 20);

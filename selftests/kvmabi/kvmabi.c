@@ -201,8 +201,7 @@ struct kv_vcpu *kv_vcpu_bare(struct kv_vm *vm, u32 id)
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (vcpu->fd < 0)
 		kv_die("KVM_CREATE_VCPU %u: %s", id, strerror(errno));
-	vcpu->run =
-	    mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
 		kv_die("mmap of vCPU %u: %s", id, strerror(errno));
 	return vcpu;
@@ -319,7 +318,10 @@ int kv_run(struct kv_vcpu *vcpu)
 	timed_out = 0;
 	running = vcpu->run;
 	arm_timer(KV_SECONDS);
-	err = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+	/* EINTR without a signal of ours is the host's own business. */
+	do {
+		err = ioctl(vcpu->fd, KVM_RUN, 0) ? errno : 0;
+	} while (err == EINTR && !vcpu->run->immediate_exit);
 	arm_timer(0);
 	running = NULL;
 	if (err == EINTR)
@@ -421,18 +423,17 @@ const char *kv_text(struct kv_vcpu *vcpu, const struct kv_report *report)
 	case KV_DONE:
 	case KV_ABORT:
 		snprintf(text, sizeof(text), "%s %u, a=%#llx b=%#llx, rip %#llx",
-			 report->kind == KV_SYNC	? "sync point"
-			 : report->kind == KV_DONE	? "done"
-							: "guest check failed in line",
+			 report->kind == KV_SYNC   ? "sync point"
+			 : report->kind == KV_DONE ? "done"
+						   : "guest check failed in line",
 			 report->value, (unsigned long long)report->a,
 			 (unsigned long long)report->b, rip);
 		break;
 	case KV_TRAP:
 		trap = kv_trap_get(vcpu);
-		snprintf(text, sizeof(text),
-			 "vector %u, error %#x, at %#llx:%#llx, cr2 %#llx", trap.vector,
-			 trap.error, (unsigned long long)trap.cs, (unsigned long long)trap.ip,
-			 (unsigned long long)trap.cr2);
+		snprintf(text, sizeof(text), "vector %u, error %#x, at %#llx:%#llx, cr2 %#llx",
+			 trap.vector, trap.error, (unsigned long long)trap.cs,
+			 (unsigned long long)trap.ip, (unsigned long long)trap.cr2);
 		break;
 	case KV_EXIT:
 		if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
@@ -440,8 +441,7 @@ const char *kv_text(struct kv_vcpu *vcpu, const struct kv_report *report)
 				 run->internal.suberror, rip);
 		else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
 			snprintf(text, sizeof(text), "entry failed, reason %#llx, rip %#llx",
-				 (unsigned long long)
-				     run->fail_entry.hardware_entry_failure_reason,
+				 (unsigned long long)run->fail_entry.hardware_entry_failure_reason,
 				 rip);
 		else if (run->exit_reason == KVM_EXIT_MMIO)
 			snprintf(text, sizeof(text), "MMIO %s of %u bytes at %#llx, rip %#llx",
@@ -463,8 +463,8 @@ const char *kv_text(struct kv_vcpu *vcpu, const struct kv_report *report)
 			 KV_SECONDS, rip, (unsigned long long)regs.rflags);
 		break;
 	case KV_ERROR:
-		snprintf(text, sizeof(text), "KVM_RUN: %s, rip %#llx",
-			 strerror((int)report->value), rip);
+		snprintf(text, sizeof(text), "KVM_RUN: %s, rip %#llx", strerror((int)report->value),
+			 rip);
 		break;
 	}
 	return text;

@@ -37,10 +37,10 @@ typedef uint64_t u64;
 #define KV_AP_CODE    0x8000 /* where a SIPI with vector 8 starts */
 #define KV_TABLES     0x10000
 #define KV_TABLES_END 0x80000
-#define KV_STACK(id)  (0x82000 + (id) * 0x2000) /* tops, for vCPUs 0 to 13 */
-#define KV_CODE	      0x100000UL		/* all of guest_text */
-#define KV_DATA	      0x200000UL		/* a test's own from here on */
-#define KV_RAM	      0x1000000UL		/* default size */
+#define KV_STACK(id)  (0x82000 + (id)*0x2000) /* tops, for vCPUs 0 to 13 */
+#define KV_CODE	      0x100000UL	      /* all of guest_text */
+#define KV_DATA	      0x200000UL	      /* a test's own from here on */
+#define KV_RAM	      0x1000000UL	      /* default size */
 
 #define KV_CODE32_SEL 0x08
 #define KV_DATA_SEL   0x10

@@ -68,8 +68,9 @@ FORM(store_high, START, "movb %%ah, 1(%%rbx)")
 FORM(store16, START, "movw %%ax, 2(%%rbx)")
 FORM(store32, START, "movl %%eax, 4(%%rbx)")
 FORM(store64, START, "movq %%rax, 8(%%rbx)")
-FORM(store_r15, START, "movq %%rax, %%rcx; xchg %%rcx, %%r15;"
-		       "movl %%r15d, 0x10(%%rbx); mov %%rcx, %%r15")
+FORM(store_r15, START,
+     "movq %%rax, %%rcx; xchg %%rcx, %%r15;"
+     "movl %%r15d, 0x10(%%rbx); mov %%rcx, %%r15")
 FORM(store_imm8, START, "movb $0x7f, 0x11(%%rbx)")
 FORM(store_imm16, START, "movw $0x1234, 0x12(%%rbx)")
 FORM(store_imm32, START, "movl $0x12345678, 0x14(%%rbx)")
@@ -217,8 +218,8 @@ TEST_F(mmio, comparisons)
 		u32 len;
 		u64 device, rax;
 	} forms[] = {
-		{test_zero, 4, 0x7f, 1},   {test_zero, 4, 0x80, 0},   {test_reg, 1, 0x80, 1},
-		{test_reg, 1, 0x7f, 0},	   {cmp_imm, 4, 0x1234, 1},   {cmp_imm, 4, 0x1235, 0},
+		{test_zero, 4, 0x7f, 1}, {test_zero, 4, 0x80, 0}, {test_reg, 1, 0x80, 1},
+		{test_reg, 1, 0x7f, 0},	 {cmp_imm, 4, 0x1234, 1}, {cmp_imm, 4, 0x1235, 0},
 		{cmp_below, 4, 0x11, 1}, {cmp_below, 4, 0x10, 0}, {bit_test, 4, 8, 1},
 		{bit_test, 4, 7, 0},
 	};

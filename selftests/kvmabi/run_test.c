@@ -440,9 +440,12 @@ static void *take_turns(void *arg)
 	struct turns *turns = arg;
 	int i;
 
-	for (i = 0; i < 100; i++)
-		if (ioctl(turns->vcpu->fd, KVM_RUN, 0))
+	for (i = 0; i < 100;) {
+		if (!ioctl(turns->vcpu->fd, KVM_RUN, 0))
+			i++;
+		else if (errno != EINTR)
 			turns->errors++;
+	}
 	return NULL;
 }
 

@@ -34,7 +34,7 @@ struct shared {
 #define SHARED ((volatile struct shared *)KV_DATA)
 /* A virtual page that the guest maps to one of two frames. */
 #define WINDOW	  0x600000UL
-#define FRAME(n)  (KV_DATA + 0x10000 + (n) * 0x1000UL)
+#define FRAME(n)  (KV_DATA + 0x10000 + (n)*0x1000UL)
 #define ROUNDS	  100
 #define TLB_TURNS 60
 
@@ -358,8 +358,8 @@ TEST_F(smp, migration)
 
 			CPU_ZERO(&set);
 			CPU_SET((turn + i) % cpus, &set);
-			ASSERT_EQ(0, pthread_setaffinity_np(self->vcpu[i]->thread, sizeof(set),
-							    &set));
+			ASSERT_EQ(0,
+				  pthread_setaffinity_np(self->vcpu[i]->thread, sizeof(set), &set));
 		}
 		usleep(5000);
 	}

@@ -178,7 +178,7 @@ TEST_F(node, supported_cpuid)
 	ASSERT_NE(NULL, kv_cpuid_find(cpuid, 0, 0));
 	entry = kv_cpuid_find(cpuid, 1, 0);
 	ASSERT_NE(NULL, entry);
-	EXPECT_NE(0, entry->edx & 1U << 9);  /* with an APIC */
+	EXPECT_NE(0, entry->edx & 1U << 9); /* with an APIC */
 	entry = kv_cpuid_find(cpuid, 0x80000001, 0);
 	ASSERT_NE(NULL, entry);
 	EXPECT_NE(0, entry->edx & 1U << 29); /* long mode */

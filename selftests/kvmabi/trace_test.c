@@ -60,9 +60,9 @@ GUEST_BLOB(traced, ".code64\n"
 /* Stores that user space completes: mov and or to device memory. */
 #define USER_STORE(step) ((step) == 12 || (step) == 14)
 extern const u8 traced_0[], traced_1[], traced_2[], traced_3[], traced_4[], traced_5[], traced_6[],
-    traced_7[], traced_8[], traced_9[], traced_10[], traced_11[], traced_12[], traced_13[],
-    traced_14[], traced_15[], traced_16[], traced_17[], traced_18[], traced_19[], traced_20[],
-    traced_21[];
+	traced_7[], traced_8[], traced_9[], traced_10[], traced_11[], traced_12[], traced_13[],
+	traced_14[], traced_15[], traced_16[], traced_17[], traced_18[], traced_19[], traced_20[],
+	traced_21[];
 static const u8 *const steps[STEPS] = {
 	traced_0,  traced_1,  traced_2,	 traced_3,  traced_4,  traced_5,  traced_6,  traced_7,
 	traced_8,  traced_9,  traced_10, traced_11, traced_12, traced_13, traced_14, traced_15,
@@ -74,9 +74,9 @@ static void next_report(struct kv_vcpu *vcpu)
 {
 	do {
 		vcpu->last = kv_next(vcpu);
-	} while (vcpu->last.kind == KV_EXIT && (vcpu->run->exit_reason == KVM_EXIT_MMIO ||
-						(vcpu->run->exit_reason == KVM_EXIT_IO &&
-						 vcpu->run->io.port == 0x80)));
+	} while (vcpu->last.kind == KV_EXIT &&
+		 (vcpu->run->exit_reason == KVM_EXIT_MMIO ||
+		  (vcpu->run->exit_reason == KVM_EXIT_IO && vcpu->run->io.port == 0x80)));
 }
 
 TEST_F(trace, trap_flag)
