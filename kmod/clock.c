@@ -87,7 +87,7 @@ bool hv_clock_sample(struct hv_clock_sample *s)
 
 static bool offsets_match(struct hv_vm *vm)
 {
-	u32 i, n = smp_load_acquire(&vm->nr_vcpus);
+	u32 i, n = smp_load_acquire(&vm->nr_vcpus); /* hv_vcpu_create() */
 
 	for (i = 1; i < n; i++)
 		if (READ_ONCE(vm->vcpu[i]->tsc_offset) !=
@@ -114,7 +114,7 @@ void hv_clock_master(struct hv_vm *vm)
 /* New master, and every vCPU writes its page before it goes on. */
 static void restart(struct hv_vm *vm)
 {
-	u32 i, n = smp_load_acquire(&vm->nr_vcpus);
+	u32 i, n = smp_load_acquire(&vm->nr_vcpus); /* hv_vcpu_create() */
 
 	spin_lock(&vm->clock.lock);
 	hv_clock_master(vm);

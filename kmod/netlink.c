@@ -151,7 +151,7 @@ static int put_domain(struct sk_buff *skb, struct hv_vm *vm,
 		      const struct reader *reader, u32 portid, u32 seq,
 		      int flags, bool each_vcpu)
 {
-	u32 i, n = smp_load_acquire(&vm->nr_vcpus);
+	u32 i, n = smp_load_acquire(&vm->nr_vcpus); /* hv_vcpu_create() */
 	struct hvctl_vcpu_stats sum = { };
 	void *head;
 
