@@ -17,8 +17,8 @@
 #define MSR_TSC	       0x10
 #define MSR_TSC_ADJUST 0x3b
 
-#define NS  1000000000UL
-#define MS  1000000UL
+#define NS 1000000000UL
+#define MS 1000000UL
 
 /* Loads make an emulated host late; wrong by more than this is wrong. */
 #define SLACK_NS (500 * MS)

@@ -38,7 +38,7 @@ FIXTURE_SETUP(cpuid)
 	self->vm = kv_vm_new_irqchip(0);
 	self->vcpu = kv_vcpu_new(self->vm, 0);
 	self->cpuid = calloc(1, sizeof(*self->cpuid) +
-				 (MAX_ENTRIES + 1) * sizeof(self->cpuid->entries[0]));
+					(MAX_ENTRIES + 1) * sizeof(self->cpuid->entries[0]));
 	self->answers = kv_gpa(self->vm, KV_DATA + 0x1000, 0x1000);
 }
 
@@ -103,10 +103,37 @@ static void run_guest(struct __test_metadata *_metadata, struct kv_vm *vm, struc
 TEST_F(cpuid, amd)
 {
 	static const u32 leaves[] = {
-		0x10, 0, 0x4, 0, 0x4, 1, 0x4, 7,
+		0x10,
+		0,
+		0x4,
+		0,
+		0x4,
+		1,
+		0x4,
+		7,
 		/* absent: inside the range, above it, of no range at all */
-		0x3, 0, 0x11, 0, 0x12345, 0, 0x80000002, 0, 0x80000009, 0, 0x90000000, 0,
-		0x40000000, 0, 0x40000100, 0, 0x40000010, 0, 0x10, 55, ~0U, 0,
+		0x3,
+		0,
+		0x11,
+		0,
+		0x12345,
+		0,
+		0x80000002,
+		0,
+		0x80000009,
+		0,
+		0x90000000,
+		0,
+		0x40000000,
+		0,
+		0x40000100,
+		0,
+		0x40000010,
+		0,
+		0x10,
+		55,
+		~0U,
+		0,
 	};
 	int i;
 
@@ -159,8 +186,7 @@ TEST_F(cpuid, topology_levels)
 
 TEST_F(cpuid, get_is_what_was_set)
 {
-	struct kvm_cpuid2 *got = calloc(1, sizeof(*got) +
-						   MAX_ENTRIES * sizeof(got->entries[0]));
+	struct kvm_cpuid2 *got = calloc(1, sizeof(*got) + MAX_ENTRIES * sizeof(got->entries[0]));
 	u32 i;
 
 	made_up_cpu(self->cpuid, "AuthenticAMD");

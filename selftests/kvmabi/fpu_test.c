@@ -15,12 +15,12 @@
 #define CR4_PKE	    (1UL << 22)
 
 /* The standard format of an XSAVE area. */
-#define XSAVE_MXCSR  24
-#define XSAVE_XMM    160
-#define XSAVE_BV     512
-#define XSAVE_XCOMP  520
-#define XSAVE_RES    528
-#define XSAVE_YMM    576
+#define XSAVE_MXCSR 24
+#define XSAVE_XMM   160
+#define XSAVE_BV    512
+#define XSAVE_XCOMP 520
+#define XSAVE_RES   528
+#define XSAVE_YMM   576
 
 #define X87 1UL
 #define SSE 2UL
@@ -72,13 +72,15 @@ static void put64(u8 *p, u64 value)
 
 TEST_F(fpu, fpu_round_trip)
 {
-	struct kvm_fpu in = {
-		.fcw = 0x27f,
-		.fsw = 0x3800,
-		.ftwx = 0x81,
-		.last_opcode = 0x123,
-		.mxcsr = 0x1fa0,
-	}, out;
+	struct kvm_fpu in =
+			       {
+				       .fcw = 0x27f,
+				       .fsw = 0x3800,
+				       .ftwx = 0x81,
+				       .last_opcode = 0x123,
+				       .mxcsr = 0x1fa0,
+			       },
+		       out;
 	int i;
 
 	for (i = 0; i < 8; i++)
@@ -262,18 +264,19 @@ static u64 run_with_xmm(struct kv_vcpu *vcpu)
 	}
 #define EACH(insn_, from, to)                                                                      \
 	insn_(0, from, to) insn_(1, from, to) insn_(2, from, to) insn_(3, from, to)                \
-	insn_(4, from, to) insn_(5, from, to) insn_(6, from, to) insn_(7, from, to)                \
-	insn_(8, from, to) insn_(9, from, to) insn_(10, from, to) insn_(11, from, to)              \
-	insn_(12, from, to) insn_(13, from, to) insn_(14, from, to) insn_(15, from, to)
+		insn_(4, from, to) insn_(5, from, to) insn_(6, from, to) insn_(7, from, to)        \
+			insn_(8, from, to) insn_(9, from, to) insn_(10, from, to)                  \
+				insn_(11, from, to) insn_(12, from, to) insn_(13, from, to)        \
+					insn_(14, from, to) insn_(15, from, to)
 #define LOAD(n, from, to)  "movups 16*" #n "(%[" #from "]), %%xmm" #n "\n"
 #define STORE(n, from, to) "movups %%xmm" #n ", 16*" #n "(%[" #to "])\n"
 	asm volatile(EACH(LOAD, before, none) "syscall\n" EACH(STORE, none, after)
 		     : "+a"(ret)
-		     : "D"((long)vcpu->fd), "S"((long)KVM_RUN), "d"(0L), [before] "r"(before),
-		       [after] "r"(after)
+		     : "D"((long)vcpu->fd), "S"((long)KVM_RUN),
+		       "d"(0L), [before] "r"(before), [after] "r"(after)
 		     : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
-		       "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
-		       "xmm14", "xmm15");
+		       "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+		       "xmm15");
 	for (i = 0; i < 16; i++)
 		diff |= (before[i][0] ^ after[i][0]) | (before[i][1] ^ after[i][1]);
 	return ret ? ~0UL : diff;

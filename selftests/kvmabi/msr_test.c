@@ -101,10 +101,29 @@ TEST_F(msr, listed_both_ways)
 TEST_F(msr, required)
 {
 	static const u32 required[] = {
-		MSR_TSC, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT, MSR_STAR,
-		MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS, MSR_APIC_BASE, MSR_MTRR_DEF,
-		MSR_MTRR_BASE0, MSR_MTRR_MASK0, MSR_MTRR_BASE0 + 14, MSR_MTRR_MASK0 + 14,
-		MSR_MTRR_FIX64K, 0x258, 0x259, 0x268, 0x26f, MSR_MCG_STATUS, MSR_MC0_CTL,
+		MSR_TSC,
+		MSR_SYSENTER_CS,
+		MSR_SYSENTER_ESP,
+		MSR_SYSENTER_EIP,
+		MSR_PAT,
+		MSR_STAR,
+		MSR_LSTAR,
+		MSR_CSTAR,
+		MSR_SFMASK,
+		MSR_KERNEL_GS,
+		MSR_APIC_BASE,
+		MSR_MTRR_DEF,
+		MSR_MTRR_BASE0,
+		MSR_MTRR_MASK0,
+		MSR_MTRR_BASE0 + 14,
+		MSR_MTRR_MASK0 + 14,
+		MSR_MTRR_FIX64K,
+		0x258,
+		0x259,
+		0x268,
+		0x26f,
+		MSR_MCG_STATUS,
+		MSR_MC0_CTL,
 		MSR_MC0_CTL + 4 * 9 + 3,
 	};
 	u64 value;
@@ -272,13 +291,13 @@ TEST_F(msr, guest_faults)
 		{MSR_NOBODY, 0},
 		{MSR_PAT, 0x02},
 		{MSR_EFER, 1UL << 63},
-		{MSR_EFER, 0},	 /* LME cannot go while paging is on */
+		{MSR_EFER, 0}, /* LME cannot go while paging is on */
 		{MSR_MTRR_CAP, 8},
 		{MSR_MTRR_DEF, 0x3},
 		{MSR_MCG_CAP, 10},
 		{MSR_MC0_STATUS, 1}, /* only zero may be written */
 		{MSR_APIC_BASE, 1UL << 60 | 0xfee00900},
-		{MSR_X2APIC_ID, 0},  /* not in x2APIC mode */
+		{MSR_X2APIC_ID, 0}, /* not in x2APIC mode */
 	};
 	static const u32 unreadable[] = {MSR_NOBODY, MSR_X2APIC_ID, 0xc0010117};
 	size_t i;
@@ -309,8 +328,8 @@ __guest static void boot_registers(const u32 *msr)
 		rdmsr(*msr);
 	}
 	guest_sync(0);
-	wrmsr(0x8b, 0);		       /* before CPUID gives the revision */
-	wrmsr(0xc0010015, 0x1000000);  /* HWCR */
+	wrmsr(0x8b, 0);		      /* before CPUID gives the revision */
+	wrmsr(0xc0010015, 0x1000000); /* HWCR */
 	guest_done();
 }
 
