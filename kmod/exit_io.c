@@ -145,9 +145,15 @@ static int store_string(struct hv_vcpu *vcpu, const void *data, u32 count)
 
 static int ins_done(struct hv_vcpu *vcpu)
 {
+	int ret;
+
 	if (vcpu->state.rip != vcpu->pio.rip)
 		return HV_RESUME;
-	return store_string(vcpu, vcpu->pio_data, vcpu->pio.count);
+	ret = store_string(vcpu, vcpu->pio_data, vcpu->pio.count);
+	/* The device has given its data away: they are not asked for again. */
+	if (ret == -EINTR)
+		vcpu->complete = ins_done;
+	return ret;
 }
 
 static int ins(struct hv_vcpu *vcpu, u64 linear, u32 count)

@@ -28,11 +28,12 @@ static bool is_apic(const struct hv_vcpu *vcpu, u64 gpa)
 	       MSR_IA32_APICBASE_ENABLE;
 }
 
-/* The run loop has counted a nested fault: it was something better. */
-static void recount(struct hv_vcpu *vcpu, enum hvctl_exit_class class)
+/* What was counted as one kind of exit turns out to be another. */
+static void recount(struct hv_vcpu *vcpu, enum hvctl_exit_class from,
+		    enum hvctl_exit_class to)
 {
-	vcpu->exits[HVCTL_EXIT_NESTED_FAULT]--;
-	vcpu->exits[class]++;
+	vcpu->exits[from]--;
+	vcpu->exits[to]++;
 }
 
 static bool device_read(struct hv_vcpu *vcpu, u64 gpa, u8 size, u64 *value)
@@ -58,7 +59,7 @@ static bool device_write(struct hv_vcpu *vcpu, u64 gpa, u8 size, u64 value)
 		return true;
 	}
 	if (hv_doorbell_mmio(vcpu->vm, gpa, size, value)) {
-		recount(vcpu, HVCTL_EXIT_DOORBELL);
+		recount(vcpu, HVCTL_EXIT_MMIO, HVCTL_EXIT_DOORBELL);
 		return true;
 	}
 	return hv_kernel_mmio(vcpu, gpa, size, true, &value) == HV_RESUME;
@@ -342,6 +343,11 @@ static int write_done(struct hv_vcpu *vcpu)
 	return write_parts(vcpu);
 }
 
+static int write_again(struct hv_vcpu *vcpu)
+{
+	return vcpu->state.rip == vcpu->mmio.rip ? write_parts(vcpu) : HV_RESUME;
+}
+
 static int write_parts(struct hv_vcpu *vcpu)
 {
 	struct hv_mmio *m = &vcpu->mmio;
@@ -354,6 +360,9 @@ static int write_parts(struct hv_vcpu *vcpu)
 
 		if (!is_apic(vcpu, gpa))
 			ret = hv_write_gpa(vcpu->vm, gpa, &value, size);
+		/* A device may have been read: it is not read a second time. */
+		if (ret == -EINTR)
+			vcpu->complete = write_again;
 		if (ret && ret != -ENOENT)
 			return ret;
 		if (!ret || device_write(vcpu, gpa, size, value))
@@ -442,7 +451,8 @@ int hv_hot_fault(struct hv_vcpu *vcpu)
 	if (insn->op != (access & HV_ACC_WRITE ? HV_MMIO_STORE : HV_MMIO_LOAD) ||
 	    !one_part(vcpu, insn, gpa))
 		return HV_SLOW;
-	recount(vcpu, apic ? HVCTL_EXIT_APIC : HVCTL_EXIT_MMIO);
+	recount(vcpu, HVCTL_EXIT_NESTED_FAULT,
+		apic ? HVCTL_EXIT_APIC : HVCTL_EXIT_MMIO);
 	return hot_access(vcpu, gpa);
 }
 
@@ -507,6 +517,7 @@ int hv_slow_fault(struct hv_vcpu *vcpu)
 	ret = hv_mmio_decode(vcpu, false);
 	if (ret != HV_RESUME || !vcpu->exit.insn_len)
 		return ret;
-	recount(vcpu, apic ? HVCTL_EXIT_APIC : HVCTL_EXIT_MMIO);
+	recount(vcpu, HVCTL_EXIT_NESTED_FAULT,
+		apic ? HVCTL_EXIT_APIC : HVCTL_EXIT_MMIO);
 	return slow_access(vcpu);
 }

@@ -52,17 +52,8 @@ unsigned long hv_gpa_range(struct hv_vm *vm, u64 gpa, u64 len, bool write)
 	return slot ? slot_hva(slot, gpa) : 0;
 }
 
-/**
- * hv_read_gpa_atomic() - read guest memory without sleeping
- * @vm: the VM, of the current mm
- * @gpa: guest-physical address; the range must lie in one slot
- * @buf: where to
- * @len: bytes
- *
- * Context: preemption off.
- * Return: 0; -ENOENT outside the slots; -EAGAIN when the VMM's page is absent.
- */
-int hv_read_gpa_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len)
+/* One slot, preemption off. -EAGAIN when the VMM's page is absent. */
+static int read_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len)
 {
 	unsigned long hva = hv_gpa_range(vm, gpa, len, false);
 	unsigned long left;
@@ -75,17 +66,8 @@ int hv_read_gpa_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len)
 	return left ? -EAGAIN : 0;
 }
 
-/**
- * hv_write_gpa_atomic() - write guest memory without sleeping
- * @vm: the VM, of the current mm
- * @gpa: guest-physical address; the range must lie in one slot
- * @buf: where from
- * @len: bytes
- *
- * Context: preemption off.
- * Return: as hv_read_gpa_atomic(); -ENOENT for a read-only slot too.
- */
-int hv_write_gpa_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
+/* The same; -ENOENT for a read-only slot too. */
+static int write_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
 {
 	const struct hv_slot *slot = range_slot(vm, gpa, len, true);
 	unsigned long left;
@@ -147,8 +129,8 @@ static int access_page(struct hv_vm *vm, u64 gpa, void *buf, u32 len, bool write
 	for (;;) {
 		preempt_disable();
 		hva = hv_gpa_range(vm, gpa, len, write);
-		ret = write ? hv_write_gpa_atomic(vm, gpa, buf, len) :
-			      hv_read_gpa_atomic(vm, gpa, buf, len);
+		ret = write ? write_atomic(vm, gpa, buf, len) :
+			      read_atomic(vm, gpa, buf, len);
 		preempt_enable();
 		if (ret != -EAGAIN)
 			return ret;

@@ -67,9 +67,7 @@ u64 hv_slots_bytes(struct hv_vm *vm);
 unsigned long hv_gpa_range(struct hv_vm *vm, u64 gpa, u64 len, bool write);
 int hv_read_gpa(struct hv_vm *vm, u64 gpa, void *buf, u32 len);
 int hv_write_gpa(struct hv_vm *vm, u64 gpa, const void *buf, u32 len);
-/* Never sleep, fit for IRQs off; -EAGAIN where only the slow path can. */
-int hv_read_gpa_atomic(struct hv_vm *vm, u64 gpa, void *buf, u32 len);
-int hv_write_gpa_atomic(struct hv_vm *vm, u64 gpa, const void *buf, u32 len);
+/* Never sleeps, fit for IRQs off; -EAGAIN where only the slow path can. */
 int hv_cmpxchg_gpa_atomic(struct hv_vm *vm, u64 gpa, u8 size, u64 old, u64 new);
 
 #define HV_WALK_LEVELS	5
