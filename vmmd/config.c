@@ -273,9 +273,8 @@ int config_check_files(const struct config *cfg, struct config_error *err)
 	for (unsigned int i = 0; !ret && i < cfg->n_disks; i++) {
 		const struct config_disk *disk = &cfg->disks[i];
 
-		if (disk->path)
-			ret = check(cfg, &disk->path_pos, "disk", disk->path, true,
-				    disk->readonly ? R_OK : R_OK | W_OK, err);
+		ret = check(cfg, &disk->path_pos, "disk", disk->path, true,
+			    disk->readonly ? R_OK : R_OK | W_OK, err);
 	}
 	return ret;
 }

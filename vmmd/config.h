@@ -72,7 +72,7 @@ enum config_disk_format {
 
 /**
  * struct config_disk - one entry of disk=[...]
- * @path: file or block device, absolute; NULL for a CD drive without a disc
+ * @path: file or block device, absolute
  * @vdev: the name the file gives it: hda, xvda1, sdb, vdc
  * @format: what the bytes of @path are
  * @readonly: access=r, and always for a CD

@@ -421,8 +421,14 @@ static int set_disk(struct keys *keys, const struct key *key, const struct cfg_v
 		if (cfg->n_disks == CONFIG_DISKS_MAX)
 			return cfg_fail(keys->tree, &item->pos,
 					"one disk too many: expected %d at most", CONFIG_DISKS_MAX);
-		cfg->n_disks++;
 		ret = cfg_disk_parse(keys->tree, item, disk);
+		if (!ret && !disk->path) {
+			ret = cfg_warn(keys->tree, &item->pos,
+				       "drive %s has no effect: there is no disc in it",
+				       disk->vdev);
+			continue;
+		}
+		cfg->n_disks++;
 		for (unsigned int j = 0; !ret && j + 1 < cfg->n_disks; j++)
 			if (!strcmp(disk->vdev, cfg->disks[j].vdev))
 				ret = cfg_fail(keys->tree, &item->pos,
@@ -567,6 +573,10 @@ static int settle(struct keys *keys)
 	if (cfg->maxvcpus < cfg->vcpus)
 		return cfg_fail(tree, &keys->maxvcpus_pos,
 				"maxvcpus is less than vcpus: expected %u at least", cfg->vcpus);
+	if (cfg->maxvcpus > cfg->vcpus &&
+	    cfg_warn(tree, &keys->maxvcpus_pos,
+		     "maxvcpus has no effect: CPUs are not added to a running guest"))
+		return -ENOMEM;
 
 	if (texts->cmdline) {
 		if (texts->root || texts->extra) {

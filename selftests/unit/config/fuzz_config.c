@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     cfg.maxmem_mib >= cfg.memory_mib && cfg.n_disks <= CONFIG_DISKS_MAX &&
 		     cfg.n_vifs <= CONFIG_VIFS_MAX);
 		for (unsigned int i = 0; i < cfg.n_disks; i++)
-			must(cfg.disks[i].path ? *cfg.disks[i].path == '/' : cfg.disks[i].cdrom);
+			must(*cfg.disks[i].path == '/');
 		for (unsigned int i = 0; i < cfg.n_vifs; i++)
 			must(!(cfg.vifs[i].mac[0] & 1) && *cfg.vifs[i].bridge);
 		config_free(&cfg);
