@@ -15,7 +15,6 @@
 #include <linux/version.h>
 #include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
-#include <asm/reboot.h>
 
 #ifndef __counted_by
 #define __counted_by(member)
@@ -25,20 +24,6 @@
 #define HV_TIF_WORK	XFER_TO_GUEST_MODE_WORK
 /* Do it. May sleep; -EINTR when a signal must be taken in user space. */
 int hv_thread_work(void);
-
-/*
- * A crash kernel is started by INIT, which a CPU inside VMX or SVM may not
- * hear: the kernel calls back before it stops the other CPUs.
- */
-static inline void hv_emergency_register(void (*callback)(void))
-{
-	cpu_emergency_register_virt_callback(callback);
-}
-
-static inline void hv_emergency_unregister(void (*callback)(void))
-{
-	cpu_emergency_unregister_virt_callback(callback);
-}
 
 /*
  * VMSCAPE: after a guest ran, the kernel issues a predictor barrier on its

@@ -30,7 +30,6 @@ static int cpu_on(void)
 	return r;
 }
 
-/* Also called from the NMI of a crash, hence the order and no locks. */
 static void cpu_off(void)
 {
 	if (!this_cpu_read(hv_cpu_on))
@@ -95,7 +94,10 @@ static void cpu_off_ipi(void *unused)
 
 /*
  * A CPU with SVM or VMX on may ignore INIT, on which warm reboot and kexec
- * rely to start it again.
+ * rely to start it again. With SVM that is so only while GIF is clear. After a
+ * panic no notifier runs, but the NMI that stops a CPU then is an intercept
+ * that svm_vmrun() follows with STGI: nothing is left to be done for a crash
+ * kernel. (The kernel has one callback for that, which is KVM's.)
  */
 static int reboot_notify(struct notifier_block *nb, unsigned long code, void *cmd)
 {
@@ -152,7 +154,6 @@ static int __init hvctl_init(void)
 		goto err_irqfd;
 	hotplug_state = r;
 
-	hv_emergency_register(cpu_off);
 	register_syscore_ops(&syscore);
 	r = register_reboot_notifier(&reboot_nb);
 	if (r)
@@ -173,7 +174,6 @@ err_reboot:
 	unregister_reboot_notifier(&reboot_nb);
 err_hotplug:
 	unregister_syscore_ops(&syscore);
-	hv_emergency_unregister(cpu_off);
 	cpuhp_remove_state(hotplug_state);
 err_irqfd:
 	hv_irqfd_exit();
@@ -190,7 +190,6 @@ static void __exit hvctl_exit(void)
 	hv_netlink_exit();
 	unregister_reboot_notifier(&reboot_nb);
 	unregister_syscore_ops(&syscore);
-	hv_emergency_unregister(cpu_off);
 	cpuhp_remove_state(hotplug_state);
 	hv_irqfd_exit();
 	hv_clock_exit();

@@ -161,8 +161,7 @@ int svm_cpu_enable(void)
 /**
  * svm_cpu_disable() - give SVM back on this CPU
  *
- * Context: interrupts off, on the CPU meant; also from the crash path, where
- * this CPU may have been inside svm_vmrun() with GIF clear.
+ * Context: interrupts off, on the CPU meant.
  */
 void svm_cpu_disable(void)
 {
@@ -174,7 +173,5 @@ void svm_cpu_disable(void)
 	sc->enabled = false;
 	wrmsrl(MSR_VM_HSAVE_PA, 0);
 	rdmsrl(MSR_EFER, efer);
-	/* STGI is only defined while SVME is set, and INIT needs GIF. */
-	asm volatile("stgi" : : : "memory");
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
 }
