@@ -14,7 +14,7 @@
 
 #include "hvctl.h"
 
-#define MAX_DOORBELLS	4096
+#define MAX_DOORBELLS	1000
 
 /* Ports and guest-physical addresses share the table. */
 #define KEY_PIO		BIT_ULL(63)
