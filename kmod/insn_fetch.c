@@ -4,12 +4,10 @@
  * what it wanted of device memory.
  *
  * Hot exits come from the same page of code over and over, so the last walk of
- * the guest's page tables is kept. For an instruction that exited by itself
- * its opcode is check enough: whatever page these bytes come from, the length
- * is that of the instruction which exited. For accesses to device memory the
- * bytes decide what is done, so the walk is compared, entry by entry, with
- * what the tables say now. The nested page table is not involved: the bytes
- * are read through the VMM's mapping.
+ * the guest's page tables is kept, and compared, entry by entry, with what the
+ * tables say now: the guest may have mapped another page without an exit. The
+ * nested page table is not involved: the bytes are read through the VMM's
+ * mapping.
  */
 #include "hvctl.h"
 
@@ -44,14 +42,6 @@ static u8 code_mode(struct hv_vcpu *vcpu)
 		return 8;
 	hv_need(vcpu, HV_PART_SEG);
 	return vcpu->state.seg[HV_CS].db ? 4 : 2;
-}
-
-static bool cached(struct hv_vcpu *vcpu, u64 page)
-{
-	const struct hv_fetch *f = &vcpu->fetch;
-
-	return f->page == page && f->hva &&
-	       f->gen == READ_ONCE(vcpu->vm->slots_gen);
 }
 
 /* Read what is cached; false when the VMM's page is absent. */
@@ -107,6 +97,15 @@ out:
 	return same;
 }
 
+/* Whether the cache has the page that is mapped there now. */
+static bool cached(struct hv_vcpu *vcpu, u64 page)
+{
+	const struct hv_fetch *f = &vcpu->fetch;
+
+	return f->page == page && f->hva &&
+	       f->gen == READ_ONCE(vcpu->vm->slots_gen) && same_walk(vcpu);
+}
+
 /* Walk the guest's tables for a page of code and keep the result. */
 static bool fill_cache(struct hv_vcpu *vcpu, u64 page)
 {
@@ -131,8 +130,7 @@ static bool fill_cache(struct hv_vcpu *vcpu, u64 page)
  * The instruction without sleeping: false when only the slow path can. @n
  * becomes the number of bytes up to the end of the page, 15 at most.
  */
-static bool fetch_hot(struct hv_vcpu *vcpu, u64 rip, bool exact,
-		      union code *code, u8 *n)
+static bool fetch_hot(struct hv_vcpu *vcpu, u64 rip, union code *code, u8 *n)
 {
 	u64 page = rip & PAGE_MASK;
 
@@ -140,8 +138,7 @@ static bool fetch_hot(struct hv_vcpu *vcpu, u64 rip, bool exact,
 	/* The last byte of a full read is one too many: not across a page. */
 	if (offset_in_page(rip) + sizeof(*code) > PAGE_SIZE)
 		*n = min_t(u8, *n, HV_INSN_MAX - 1);
-	if ((!cached(vcpu, page) || (exact && !same_walk(vcpu))) &&
-	    !fill_cache(vcpu, page))
+	if (!cached(vcpu, page) && !fill_cache(vcpu, page))
 		return false;
 	return read_cached(&vcpu->fetch, offset_in_page(rip), code, *n);
 }
@@ -217,15 +214,11 @@ static int decode_slow(struct hv_vcpu *vcpu, bool mmio, struct hv_insn *insn,
 static int decode_hot(struct hv_vcpu *vcpu, bool mmio, struct hv_insn *insn)
 {
 	union code code;
-	int ret;
 	u8 n;
 
-	if (!fetch_hot(vcpu, hv_linear_rip(vcpu), mmio, &code, &n))
+	if (!fetch_hot(vcpu, hv_linear_rip(vcpu), &code, &n))
 		return HV_INSN_SHORT;
-	ret = decode(vcpu, mmio, &code, n, insn);
-	if (ret == HV_INSN_UNKNOWN)
-		vcpu->fetch.hva = 0;
-	return ret;
+	return decode(vcpu, mmio, &code, n, insn);
 }
 
 /**
