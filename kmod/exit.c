@@ -36,6 +36,18 @@ static int hot_window(struct hv_vcpu *vcpu)
 {
 	vcpu->event_check = true;
 	vcpu->want_window = false;
+	/* Without an irqchip it may be user space that waits for this. */
+	return vcpu->lapic ? HV_RESUME : HV_SLOW;
+}
+
+static int slow_window(struct hv_vcpu *vcpu)
+{
+	return HV_RESUME;
+}
+
+static int hot_nmi_window(struct hv_vcpu *vcpu)
+{
+	vcpu->event_check = true;
 	return HV_RESUME;
 }
 
@@ -199,6 +211,27 @@ static int slow_pause(struct hv_vcpu *vcpu)
 	return HV_RESUME;
 }
 
+/* The task priority. Without an irqchip user space wants to know it fell. */
+static int write_cr8(struct hv_vcpu *vcpu, u64 value)
+{
+	u8 old = vcpu->state.cr8;
+
+	if (value > 15) {
+		hv_inject_gp(vcpu);
+		return HV_RESUME;
+	}
+	hv_skip(vcpu);
+	if (vcpu->lapic) {
+		hv_lapic_tpr_set(vcpu, value << 4);
+		return HV_RESUME;
+	}
+	vcpu->state.cr8 = value;
+	if (value >= old)
+		return HV_RESUME;
+	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
+	return HV_USER;
+}
+
 /* MOV to and from control registers, LMSW, CLTS; APM vol 2, 15.9. */
 static int slow_cr(struct hv_vcpu *vcpu)
 {
@@ -259,14 +292,7 @@ static int slow_cr(struct hv_vcpu *vcpu)
 		r = hv_cr4_set(vcpu, value);
 		break;
 	case 8:
-		r = value > 15 ? -EINVAL : 0;
-		if (!r) {
-			st->cr8 = value;
-			if (vcpu->lapic)
-				hv_lapic_tpr_set(vcpu, value << 4);
-			vcpu->event_check = true;
-		}
-		break;
+		return write_cr8(vcpu, value);
 	default:
 		return hv_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
 	}
@@ -385,7 +411,7 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 	[HV_R_NMI] = hot_resume,	/* the host took it when GIF was set */
 	[HV_R_MACHINE_CHECK] = hot_resume,
 	[HV_R_WINDOW] = hot_window,
-	[HV_R_NMI_WINDOW] = hot_resume,
+	[HV_R_NMI_WINDOW] = hot_nmi_window,
 	[HV_R_CPUID] = hot_cpuid,
 	[HV_R_HYPERCALL] = hot_hypercall,
 	[HV_R_RDMSR] = hot_rdmsr,
@@ -411,6 +437,7 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 };
 
 const hv_handler hv_slow_exit[HV_R_COUNT] = {
+	[HV_R_WINDOW] = slow_window,
 	[HV_R_CPUID] = slow_cpuid,
 	[HV_R_HYPERCALL] = slow_hypercall,
 	[HV_R_RDMSR] = slow_rdmsr,

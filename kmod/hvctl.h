@@ -354,6 +354,7 @@ void hv_kick_all_wait(struct hv_vm *vm, enum hv_request req);
 /* Any context: INIT, and start-up IPI with its vector. */
 void hv_vcpu_init_ipi(struct hv_vcpu *vcpu);
 void hv_vcpu_start_ipi(struct hv_vcpu *vcpu, u8 vector);
+void hv_vcpu_serve_init(struct hv_vcpu *vcpu);	/* HV_REQ_INIT */
 void hv_vcpu_nmi(struct hv_vcpu *vcpu);		/* any context: raise an NMI */
 
 /* debug.c: debug registers. IRQs off, in the inner loop. */

@@ -122,9 +122,14 @@ int hv_sregs_set(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs)
  * hv_mp_state_get() - KVM_GET_MP_STATE
  * @vcpu: locked
  * @mp: filled
+ *
+ * INIT and SIPI that came since the last KVM_RUN count: a VM that is saved now
+ * must not forget them.
  */
 int hv_mp_state_get(struct hv_vcpu *vcpu, struct kvm_mp_state *mp)
 {
+	if (test_and_clear_bit(HV_REQ_INIT, &vcpu->requests))
+		hv_vcpu_serve_init(vcpu);
 	mp->mp_state = vcpu->mp_state;
 	return 0;
 }

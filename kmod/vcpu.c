@@ -129,7 +129,8 @@ void hv_vcpu_start_ipi(struct hv_vcpu *vcpu, u8 vector)
 	do {
 		if (old & HV_SIPI_PENDING)
 			return;
-	} while (!try_cmpxchg(&vcpu->sipi, &old, old | HV_SIPI_PENDING | vector));
+	} while (!try_cmpxchg(&vcpu->sipi, &old, (old & ~HV_SIPI_VECTOR) |
+						 HV_SIPI_PENDING | vector));
 	hv_request(vcpu, HV_REQ_INIT);
 	hv_vcpu_kick(vcpu);
 }
@@ -241,6 +242,7 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 	/* Without an irqchip user space holds the application processors. */
 	vcpu->mp_state = vcpu->lapic && id != 0 ? KVM_MP_STATE_UNINITIALIZED :
 						  KVM_MP_STATE_RUNNABLE;
+	vcpu->want_cr8 = !vcpu->lapic;
 	hv_vcpu_reset(vcpu, false);
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -293,11 +295,13 @@ void hv_vcpu_destroy(struct hv_vcpu *vcpu)
 	kvfree(vcpu);
 }
 
-/*
- * INIT and SIPI, in the order they came. The boot processor answers INIT by
- * starting over, the others wait for a SIPI.
+/**
+ * hv_vcpu_serve_init() - act on INIT and SIPI, in the order they came
+ * @vcpu: its own thread, outside the inner loop
+ *
+ * The boot processor answers INIT by starting over, the others wait for a SIPI.
  */
-static void serve_init(struct hv_vcpu *vcpu)
+void hv_vcpu_serve_init(struct hv_vcpu *vcpu)
 {
 	unsigned long what = xchg(&vcpu->sipi, 0);
 	u8 vector = what & HV_SIPI_VECTOR;
@@ -350,7 +354,7 @@ static int serve_requests(struct hv_vcpu *vcpu)
 		return HV_USER;
 	}
 	if (test_and_take(vcpu, HV_REQ_INIT))
-		serve_init(vcpu);
+		hv_vcpu_serve_init(vcpu);
 	if (test_and_take(vcpu, HV_REQ_CLOCK))
 		hv_clock_update(vcpu);
 	if (test_and_take(vcpu, HV_REQ_STEAL))
@@ -564,8 +568,10 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 
 	/* Where user space has the LAPIC it also has the task priority. */
-	if (!vcpu->lapic)
+	if (!vcpu->lapic) {
 		vcpu->state.cr8 = READ_ONCE(run->cr8) & 15;
+		vcpu->event_check |= READ_ONCE(run->request_interrupt_window);
+	}
 
 	r = HV_RESUME;
 	if (vcpu->complete) {

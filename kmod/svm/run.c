@@ -3,6 +3,7 @@
  * Running a guest: what is set in the control block before VMRUN and read
  * from it after #VMEXIT, TLB tags, and the host state VMRUN leaves to us.
  */
+#include <asm/debugreg.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor.h>
@@ -192,6 +193,33 @@ static void watch_iret(struct hv_vcpu *vcpu, struct svm_vcpu *svm)
 	}
 }
 
+/*
+ * An NMI waits for that IRET, or for a shadow to end: the instruction in
+ * question is stepped over. A guest that steps itself exits for #DB anyway.
+ */
+static bool want_step(const struct hv_vcpu *vcpu, const struct svm_vcpu *svm)
+{
+	return vcpu->want_nmi_window && !(vcpu->state.rflags & X86_EFLAGS_TF) &&
+	       (svm->iret_seen || vcpu->state.shadow);
+}
+
+/* Whether the exit was that step, of which the guest is to know nothing. */
+static bool end_step(struct hv_vcpu *vcpu, struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+
+	svm->stepping = false;
+	/* What IRET has popped is the guest's own; else TF is still ours. */
+	if (!svm->iret_seen || vcpu->state.rip == svm->iret_rip)
+		vcpu->state.rflags &= ~X86_EFLAGS_TF;
+	if (vmcb->control.exit_code != SVM_EXIT_EXCP_BASE + X86_TRAP_DB ||
+	    !(vmcb->save.dr6 & DR_STEP))
+		return false;
+	vmcb->save.dr6 &= ~DR_STEP;
+	svm_unclean(svm, SVM_CLEAN_DR);
+	return true;
+}
+
 /**
  * svm_enter() - VMRUN to #VMEXIT, once
  * @vcpu: the vCPU
@@ -205,8 +233,7 @@ void svm_enter(struct hv_vcpu *vcpu)
 	struct vmcb_control_area *ctl = &svm->vmcb->control;
 	struct vmcb_save_area *save = &svm->vmcb->save;
 	struct hv_state *st = &vcpu->state;
-	bool want = vcpu->want_window ||
-		    (vcpu->want_nmi_window && svm->iret_seen);
+	bool stepped;
 
 	if (vcpu->dirty) {
 		svm_store(vcpu, vcpu->dirty);
@@ -218,6 +245,10 @@ void svm_enter(struct hv_vcpu *vcpu)
 	save->rsp = st->gpr[HV_RSP];
 	save->rip = st->rip;
 	save->rflags = st->rflags;
+	if (unlikely(want_step(vcpu, svm))) {
+		save->rflags |= X86_EFLAGS_TF;
+		svm->stepping = true;
+	}
 	if (save->cr2 != st->cr2) {
 		save->cr2 = st->cr2;
 		svm_unclean(svm, SVM_CLEAN_CR2);
@@ -230,8 +261,8 @@ void svm_enter(struct hv_vcpu *vcpu)
 	ctl->event_inj = 0;
 	if (vcpu->event.type != HV_EV_NONE)
 		put_event(vcpu);
-	if (want != svm->window_armed)
-		arm_window(svm, want);
+	if (vcpu->want_window != svm->window_armed)
+		arm_window(svm, vcpu->want_window);
 	if (svm->asid_generation != sc->asid_generation)
 		new_asid(svm, sc);
 	if (sc->tsc_aux != st->tsc_aux && boot_cpu_has(X86_FEATURE_RDTSCP)) {
@@ -265,9 +296,13 @@ void svm_enter(struct hv_vcpu *vcpu)
 	/* The CPU does not say which of STI and MOV SS cast the shadow. */
 	st->shadow = ctl->int_state & SVM_INTERRUPT_SHADOW_MASK ?
 		     KVM_X86_SHADOW_INT_STI | KVM_X86_SHADOW_INT_MOV_SS : 0;
+	stepped = unlikely(svm->stepping) && end_step(vcpu, svm);
 	if (svm->iret_watched)
 		watch_iret(vcpu, svm);
 	if (ctl->exit_int_info & SVM_EXITINTINFO_VALID)
 		take_back_event(vcpu, ctl->exit_int_info, ctl->exit_int_info_err);
-	svm_translate_exit(vcpu);
+	if (stepped)
+		vcpu->exit.reason = HV_R_NMI_WINDOW;
+	else
+		svm_translate_exit(vcpu);
 }

@@ -81,6 +81,7 @@ struct svm_vcpu {
 	bool iret_watched;	/* IRET is intercepted to see NMIs unblock */
 	u64 iret_rip;		/* where that IRET was seen */
 	bool iret_seen;
+	bool stepping;		/* TF is ours, to see when NMIs are open */
 	bool window_armed;	/* V_IRQ asks for an exit when IF opens */
 };
 

@@ -305,6 +305,7 @@ void svm_vcpu_reset(struct hv_vcpu *vcpu)
 	svm->clean = 0;
 	svm->iret_watched = false;
 	svm->iret_seen = false;
+	svm->stepping = false;
 	svm->window_armed = false;
 	/* No tag of this vCPU is valid: the next load hands out a new one. */
 	svm->asid_generation = 0;
