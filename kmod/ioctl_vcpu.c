@@ -302,8 +302,6 @@ static long locked_ioctl(struct hv_vcpu *vcpu, unsigned int cmd,
 		return set_tsc_khz(vcpu, arg);
 	case KVM_KVMCLOCK_CTRL:
 		return hv_kvmclock_ctrl(vcpu);
-	case HVCTL_GET_VCPU_STATS:
-		return get_stats(vcpu, user);
 	default:
 		return -ENOTTY;
 	}
@@ -316,6 +314,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
 		return -EIO;
+	/* Counters are for others to look at, while the guest runs. */
+	if (cmd == HVCTL_GET_VCPU_STATS)
+		return get_stats(vcpu, (void __user *)arg);
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	if (cmd == KVM_RUN)
