@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime.h"
@@ -175,6 +177,8 @@ static int claim_name(struct runtime *rt, const char *name)
 	ret = lock_range(rt->lock_fd, F_OFD_SETLK, 0, 0);
 	if (ret)
 		return ret;
+	if (dprintf(rt->lock_fd, "%d\n", getpid()) < 0)
+		return -errno;
 	rt->log_fd = open_log(rt->root_fd, name);
 	return rt->log_fd < 0 ? rt->log_fd : 0;
 }
@@ -320,6 +324,59 @@ bool runtime_alive(const char *root, const char *name)
 	}
 	close(root_fd);
 	return alive;
+}
+
+/* The real user id of a process, -1 when it is gone. */
+static long long process_uid(pid_t pid)
+{
+	long long uid = -1;
+	char path[32], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %lld", &uid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return uid;
+}
+
+int runtime_pidfd(const char *root, const char *name)
+{
+	char path[PATH_MAX], text[16] = "";
+	struct pollfd exited;
+	struct stat st;
+	int fd, pidfd;
+
+	if (snprintf(path, sizeof(path), "%s/%s/lock", root, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (read(fd, text, sizeof(text) - 1) < 0 || atoi(text) <= 0 || fstat(fd, &st)) {
+		close(fd);
+		return -ESRCH;
+	}
+	close(fd);
+	pidfd = (int)syscall(SYS_pidfd_open, atoi(text), 0);
+	if (pidfd < 0)
+		return -errno;
+	/*
+	 * Root may be led to a file that somebody forged: the process must be one
+	 * that the file's owner could signal himself, or a guest of root's own.
+	 * As long as it has not ended, its number is still its own.
+	 */
+	exited = (struct pollfd){.fd = pidfd, .events = POLLIN};
+	if (runtime_alive(root, name) && !poll(&exited, 1, 0)) {
+		long long uid = process_uid(atoi(text));
+
+		if ((uid >= 0 && uid == st.st_uid) || !st.st_uid)
+			return pidfd;
+	}
+	close(pidfd);
+	return -ESRCH;
 }
 
 /* Remove a corpse, if it still is one once the lock is held. */

@@ -6,7 +6,8 @@
  *	ROOT/.lock		held for the short time a name is taken or freed
  *	ROOT/.uids		byte N is locked while user id BASE + N is in use
  *	ROOT/.domid		the last number given on a node that gives none
- *	ROOT/NAME/lock		locked for as long as the guest's vmmd lives
+ *	ROOT/NAME/lock		locked for as long as the guest's vmmd lives, and
+ *				holding its process id
  *	ROOT/NAME/control	its control socket
  *	ROOT/.log/NAME.log	what it had to say; outlives the guest
  *
@@ -135,5 +136,13 @@ int runtime_each(const char *root, int (*fn)(const char *name, const char *socke
 
 /** runtime_alive - whether a guest called @name lives under @root */
 bool runtime_alive(const char *root, const char *name);
+
+/**
+ * runtime_pidfd - a descriptor of the process that is the guest @name
+ *
+ * For a vmmd that does not answer. Return: a descriptor, or a negative errno;
+ * -ESRCH when the guest is dead.
+ */
+int runtime_pidfd(const char *root, const char *name);
 
 #endif /* VMMD_RUNTIME_H */

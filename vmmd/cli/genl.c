@@ -33,7 +33,8 @@ static struct nl_sock *open_family(int *family)
 static struct domain *find(struct domains *all, unsigned int id, pid_t pid)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (all->list[i].id == id && all->list[i].pid == pid)
+		/* A vmmd that hangs has not told its number. */
+		if (all->list[i].pid == pid && (all->list[i].id == id || !all->list[i].status))
 			return &all->list[i];
 	return NULL;
 }
@@ -98,7 +99,8 @@ static bool any_running(const struct domain *dom)
 	return false;
 }
 
-static int on_domain(struct nl_msg *msg, void *opaque)
+/* What a control socket would have told. */
+static void take_domain(struct domain *dom, struct nlattr **attrs, struct nlmsghdr *header)
 {
 	static const enum domain_state states[] = {
 		[HVCTL_STATE_RUNNING] = DOMAIN_RUNNING,
@@ -106,11 +108,28 @@ static int on_domain(struct nl_msg *msg, void *opaque)
 		[HVCTL_STATE_SHUTDOWN] = DOMAIN_SHUTDOWN,
 		[HVCTL_STATE_CRASHED] = DOMAIN_CRASHED,
 	};
+	uint32_t state = get_u32(attrs, HVCTL_A_STATE);
+
+	dom->id = get_u32(attrs, HVCTL_A_DOMID);
+	if (attrs[HVCTL_A_UUID] && nla_len(attrs[HVCTL_A_UUID]) >= 16)
+		memcpy(dom->uuid, nla_data(attrs[HVCTL_A_UUID]), 16);
+	dom->mem = get_u64(attrs, HVCTL_A_MEM_BYTES);
+	dom->maxmem = dom->mem;
+	dom->n_vcpus = get_u32(attrs, HVCTL_A_VCPUS);
+	take_vcpus(dom, header);
+	if (dom->socket)
+		return; /* it should have answered: dying */
+	dom->state = state <= HVCTL_STATE_CRASHED ? states[state] : DOMAIN_DYING;
+	if (dom->state == DOMAIN_RUNNING && !any_running(dom))
+		dom->state = DOMAIN_BLOCKED;
+}
+
+static int on_domain(struct nl_msg *msg, void *opaque)
+{
 	struct nlattr *attrs[HVCTL_A_MAX + 1];
 	struct nlmsghdr *header = nlmsg_hdr(msg);
 	struct domains *all = opaque;
 	struct domain *dom;
-	uint32_t state;
 
 	if (genlmsg_parse(header, 0, attrs, HVCTL_A_MAX, NULL) || !attrs[HVCTL_A_DOMID])
 		return NL_SKIP;
@@ -119,22 +138,13 @@ static int on_domain(struct nl_msg *msg, void *opaque)
 		dom = domains_add(all);
 		if (!dom)
 			return NL_STOP;
-		dom->id = get_u32(attrs, HVCTL_A_DOMID);
 		dom->pid = (pid_t)get_u32(attrs, HVCTL_A_PID);
 		if (attrs[HVCTL_A_NAME])
 			snprintf(dom->name, sizeof(dom->name), "%.*s", nla_len(attrs[HVCTL_A_NAME]),
 				 (char *)nla_data(attrs[HVCTL_A_NAME]));
-		if (attrs[HVCTL_A_UUID] && nla_len(attrs[HVCTL_A_UUID]) >= 16)
-			memcpy(dom->uuid, nla_data(attrs[HVCTL_A_UUID]), 16);
-		dom->mem = get_u64(attrs, HVCTL_A_MEM_BYTES);
-		dom->maxmem = dom->mem;
-		dom->n_vcpus = get_u32(attrs, HVCTL_A_VCPUS);
-		take_vcpus(dom, header);
-		state = get_u32(attrs, HVCTL_A_STATE);
-		dom->state = state <= HVCTL_STATE_CRASHED ? states[state] : DOMAIN_DYING;
-		if (dom->state == DOMAIN_RUNNING && !any_running(dom))
-			dom->state = DOMAIN_BLOCKED;
 	}
+	if (!dom->status)
+		take_domain(dom, attrs, header);
 	dom->uid = get_u32(attrs, HVCTL_A_UID);
 	dom->cpu_ns = get_u64(attrs, HVCTL_A_RUN_NS);
 	if (attrs[HVCTL_A_EXITS])

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/domain.h"
+#include "runtime.h"
 
 /* A vmmd that does not answer in time, or does not end in time, is killed. */
 #define DESTROY_SECONDS 5
@@ -196,28 +198,49 @@ static bool wait_exit(int pidfd, uint64_t end_ns)
 	return poll(&wait, 1, cli_ms_until(end_ns)) == 1;
 }
 
-/*
- * The name is free again when the process is gone, which is a little after the
- * end of the connection. A process descriptor cannot be mistaken for a later
- * process of the same number.
- */
-static int destroy(const struct domain *dom)
+/* Ask for the end. Return: whether it was promised. */
+static bool ask_destroy(const struct domain *dom)
 {
+	int fd = client_connect(dom->socket, DESTROY_SECONDS);
 	struct json_object *answer;
-	int fd = domain_connect(dom, DESTROY_SECONDS), pidfd, ret, status = EXIT_OK;
+	int ret;
 
 	if (fd < 0)
-		return EXIT_FAILED;
-	pidfd = (int)syscall(SYS_pidfd_open, client_peer(fd), 0);
-	if (pidfd < 0) {
-		cli_error("%s: cannot watch its vmmd: %s", dom->name, strerror(errno));
-		close(fd);
-		return EXIT_FAILED;
-	}
+		return false;
 	ret = client_call(fd, client_request("destroy"), &answer, NULL);
 	json_object_put(answer);
 	close(fd);
-	if ((!ret || ret == -ECONNRESET) && wait_exit(pidfd, cli_now_ns() + DESTROY_NS)) {
+	return !ret || ret == -ECONNRESET;
+}
+
+/*
+ * The name is free again when the process is gone, which is a little after its
+ * answer. A process descriptor cannot be mistaken for a later process of the
+ * same number.
+ */
+static int destroy(const struct domain *dom)
+{
+	int pidfd, status = EXIT_OK;
+	char root[PATH_MAX];
+
+	if (!dom->socket) {
+		cli_error("%s is not yours or not run by vmmd: expected a guest started by "
+			  "'hvctl create'",
+			  dom->name);
+		return EXIT_FAILED;
+	}
+	/* ROOT/NAME/control */
+	snprintf(root, sizeof(root), "%s", dom->socket);
+	*strrchr(root, '/') = '\0';
+	*strrchr(root, '/') = '\0';
+	pidfd = runtime_pidfd(root, dom->name);
+	if (pidfd == -ESRCH)
+		return EXIT_OK;
+	if (pidfd < 0) {
+		cli_error("%s: cannot watch its vmmd: %s", dom->name, strerror(-pidfd));
+		return EXIT_FAILED;
+	}
+	if (ask_destroy(dom) && wait_exit(pidfd, cli_now_ns() + DESTROY_NS)) {
 		close(pidfd);
 		return EXIT_OK;
 	}

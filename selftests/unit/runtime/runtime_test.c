@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,13 +112,20 @@ static void test_life(void)
 
 static void test_death(void)
 {
-	char err[RUNTIME_ERROR_LEN];
+	char err[RUNTIME_ERROR_LEN], root[PATH_MAX];
 	struct runtime rt;
 	pid_t pid = holder("dead");
+	int fd;
 
 	report(pid > 0 && live() == 1, "a guest of another process lives");
 	report(runtime_claim(&rt, "dead", err) == -EEXIST, "its name is taken");
-	end(pid);
+	runtime_root(root);
+	fd = runtime_pidfd(root, "dead");
+	report(fd >= 0 && !syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) &&
+		       waitpid(pid, NULL, 0) == pid,
+	       "its process is known");
+	close(fd);
+	report(runtime_pidfd(root, "dead") == -ESRCH, "not when it has ended");
 	report(!runtime_claim(&rt, "dead", err), "killed, its name is free at once");
 	runtime_release(&rt, true);
 
@@ -217,7 +225,7 @@ int main(void)
 			   setresuid(NOBODY, NOBODY, NOBODY)))
 		return 1;
 	setenv("XDG_RUNTIME_DIR", base, 1);
-	printf("TAP version 13\n1..21\n");
+	printf("TAP version 13\n1..23\n");
 	test_life();
 	test_death();
 	test_numbers();
