@@ -186,8 +186,9 @@ static u64 reserved_bits(const struct walker *w, u64 entry, u8 level)
 
 	if (!w->wide)
 		return 0;
+	/* Bit 5 is reserved, too, but QEMU's CPU sets it as "accessed". */
 	if (w->pae && level == 3)
-		return reserved | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1) | PTE_NX;
+		return reserved | GENMASK_ULL(8, 6) | GENMASK_ULL(2, 1) | PTE_NX;
 	if (level > 3)
 		reserved |= PTE_PS;
 	else if (level > 1 && is_page(w, entry, level))
