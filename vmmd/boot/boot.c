@@ -39,6 +39,20 @@ static int boot_open_image(struct boot_image *image, const char *path)
 	return ret;
 }
 
+/*
+ * Of the ways into a bzImage, PVH with an image unpacked before is the
+ * shortest. Its price is the kernel's own address space randomisation, which
+ * is part of its unpacker: type="hvm" keeps that.
+ */
+static boot_load_fn boot_choose_bzimage(struct boot_files *files, enum config_type type)
+{
+	if (type == CONFIG_TYPE_HVM)
+		return bzimage_load;
+	if (!cache_unpacked(&files->kernel, &files->unpacked))
+		return pvh_load_unpacked;
+	return type == CONFIG_TYPE_PVH ? pvh_load_bzimage : bzimage_load;
+}
+
 /* Read the first bytes of the kernel and find who can load it. */
 static int boot_choose_loader(struct boot_files *files, enum config_type type)
 {
@@ -52,7 +66,7 @@ static int boot_choose_loader(struct boot_files *files, enum config_type type)
 	if (!memcmp(head, ELFMAG, SELFMAG)) {
 		files->load = pvh_load_elf;
 	} else if (!memcmp(head + HDRS_OFFSET, HDRS_MAGIC, strlen(HDRS_MAGIC))) {
-		files->load = type == CONFIG_TYPE_PVH ? pvh_load_bzimage : bzimage_load;
+		files->load = boot_choose_bzimage(files, type);
 	} else {
 		log_err("%s: neither a Linux bzImage nor an ELF kernel", path);
 		return -ENOEXEC;
@@ -77,6 +91,7 @@ int boot_open(struct vm *vm)
 	if (!files)
 		return -ENOMEM;
 	files->kernel.fd = -1;
+	files->unpacked.fd = -1;
 	files->ramdisk.fd = -1;
 	vm->files = files;
 
@@ -98,6 +113,8 @@ void boot_close(struct vm *vm)
 		return;
 	if (files->kernel.fd >= 0)
 		close(files->kernel.fd);
+	if (files->unpacked.fd >= 0)
+		close(files->unpacked.fd);
 	if (files->ramdisk.fd >= 0)
 		close(files->ramdisk.fd);
 	free(files);

@@ -40,16 +40,24 @@ struct boot_image {
 };
 
 /**
+ * typedef boot_load_fn - a loader: places the kernel, sets vCPU 0's registers
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+typedef int (*boot_load_fn)(struct vm *vm, u64 rsdp);
+
+/**
  * struct boot_files - what a guest is started, and started again, from
  * @kernel: bzImage or ELF
+ * @unpacked: the ELF image that was packed in @kernel; fd is -1 without one
  * @ramdisk: fd is -1 without one
- * @load: the loader that understands @kernel: places it, sets vCPU 0's
- *	  registers; 0 or a negative errno (logged)
+ * @load: the loader that understands @kernel
  */
 struct boot_files {
 	struct boot_image kernel;
+	struct boot_image unpacked;
 	struct boot_image ramdisk;
-	int (*load)(struct vm *vm, u64 rsdp);
+	boot_load_fn load;
 };
 
 /* Values of struct boot_range.type, the same in e820 and hvm_memmap tables */
@@ -131,8 +139,39 @@ int bzimage_load(struct vm *vm, u64 rsdp);
 /** pvh_load_elf() - a loader: an ELF image with a PVH entry point */
 int pvh_load_elf(struct vm *vm, u64 rsdp);
 
-/** pvh_load_bzimage() - a loader: the same, packed inside a bzImage */
+/** pvh_load_unpacked() - a loader: the same for files->unpacked */
+int pvh_load_unpacked(struct vm *vm, u64 rsdp);
+
+/** pvh_load_bzimage() - a loader: the same, unpacking the bzImage each time */
 int pvh_load_bzimage(struct vm *vm, u64 rsdp);
+
+/** pvh_has_entry() - is this an ELF image that can be entered by PVH? */
+bool pvh_has_entry(const u8 *map, u64 len);
+
+/**
+ * bzimage_unpack() - unpack the ELF image inside a bzImage
+ * @kernel: the bzImage
+ * @elf: the image, to be freed by munmap()
+ * @len: its bytes
+ * @why: what is wrong with it
+ *
+ * Return: 0, or a negative errno with a reason in @why.
+ */
+int bzimage_unpack(const struct boot_image *kernel, u8 **elf, size_t *len, const char **why);
+
+/**
+ * cache_unpacked() - find or make the unpacked form of a bzImage
+ * @kernel: an open bzImage
+ * @out: filled in on success
+ *
+ * Unpacking a kernel takes longer than most of what it does afterwards, so
+ * the result is kept in a file below $XDG_CACHE_HOME/hvctl, or without that
+ * variable below /var/cache/hvctl for root and ~/.cache/hvctl for others.
+ * Context: start-up, before the sandbox.
+ * Return: 0; -ENOEXEC when the kernel cannot be entered by PVH or not be
+ * unpacked; another negative errno when there is no place to keep files.
+ */
+int cache_unpacked(const struct boot_image *kernel, struct boot_image *out);
 
 /**
  * unpack() - decompress a kernel's payload
@@ -140,10 +179,11 @@ int pvh_load_bzimage(struct vm *vm, u64 rsdp);
  * @in_len: bytes
  * @out: the result, to be freed by munmap()
  * @out_len: its bytes
+ * @why: what is wrong with it
  *
  * The format is told by the first bytes: gzip, xz, lzma, lz4 or zstd.
- * Return: 0 or a negative errno (logged).
+ * Return: 0, or a negative errno with a reason in @why.
  */
-int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len);
+int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len, const char **why);
 
 #endif /* VMMD_BOOT_H */

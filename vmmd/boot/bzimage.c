@@ -7,6 +7,7 @@
 #include <asm/bootparam.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "boot/boot.h"
@@ -120,4 +121,32 @@ int bzimage_load(struct vm *vm, u64 rsdp)
 
 	return cpu_set_long_mode(&vm->vcpu[0], gpa + ENTRY_64, BOOT_ZERO_PAGE, BOOT_GDT,
 				 BOOT_PAGE_TABLES);
+}
+
+int bzimage_unpack(const struct boot_image *kernel, u8 **elf, size_t *len, const char **why)
+{
+	struct setup_header hdr;
+	u64 payload;
+	u8 *map;
+	int ret;
+
+	if (kernel->size < sizeof(struct boot_params)) {
+		*why = "file is cut short";
+		return -ENOEXEC;
+	}
+	map = mmap(NULL, kernel->size, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
+	if (map == MAP_FAILED) {
+		*why = "cannot be mapped";
+		return -errno;
+	}
+	memcpy(&hdr, map + HEADER_OFFSET, sizeof(hdr));
+	payload = (hdr.setup_sects + 1) * SETUP_SECTOR + hdr.payload_offset;
+	if (range_fits(payload, hdr.payload_length, kernel->size)) {
+		ret = unpack(map + payload, hdr.payload_length, elf, len, why);
+	} else {
+		*why = "nothing is packed where the header points";
+		ret = -ENOEXEC;
+	}
+	munmap(map, kernel->size);
+	return ret;
 }

@@ -4,12 +4,10 @@
  * image whose note says where to enter it in 32-bit mode. Linux carries such
  * an image inside its bzImage as well.
  */
-#include <asm/bootparam.h>
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <xen/xen.h>
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/elfnote.h>
@@ -18,14 +16,14 @@
 #include "boot/cpu.h"
 #include "vm.h"
 
-#define SETUP_SECTOR	512ULL
-#define XEN_NOTE_NAME	"Xen"
-#define PVH_CMDLINE_MAX 4095
+#define XEN_NOTE_NAME "Xen"
+/* What Linux takes on x86; other kernels do not say. */
+#define PVH_CMDLINE_MAX 2047
 #define PHDRS_MAX	64
 
 /**
  * struct pvh_image - an ELF image being loaded
- * @vm: where to
+ * @vm: where to, or NULL
  * @path: for messages
  * @map: the file
  * @len: its bytes
@@ -52,9 +50,11 @@ struct pvh_page {
 	struct hvm_memmap_table_entry memmap[BOOT_RANGES];
 };
 
+/* An image that is only looked at, to see whether it would do, has no VM. */
 static int pvh_bad(const struct pvh_image *img, const char *what)
 {
-	log_err("%s: %s", img->path, what);
+	if (img->vm)
+		log_err("%s: %s", img->path, what);
 	return -ENOEXEC;
 }
 
@@ -130,7 +130,7 @@ static Elf64_Phdr pvh_phdr(const struct pvh_image *img, const u8 *at)
 	};
 }
 
-static int pvh_load_segments(struct pvh_image *img)
+static int pvh_read_image(struct pvh_image *img)
 {
 	u64 phoff, phsize;
 	Elf64_Ehdr eh64;
@@ -157,7 +157,7 @@ static int pvh_load_segments(struct pvh_image *img)
 
 	for (i = 0; i < phnum && !ret; i++) {
 		ph = pvh_phdr(img, img->map + phoff + i * phsize);
-		if (ph.p_type == PT_LOAD)
+		if (ph.p_type == PT_LOAD && img->vm)
 			ret = pvh_load_segment(img, &ph);
 		else if (ph.p_type == PT_NOTE)
 			ret = pvh_read_notes(img, &ph);
@@ -201,7 +201,7 @@ static int pvh_load(struct pvh_image *img, u64 rsdp)
 	u64 ramdisk;
 	int ret;
 
-	ret = pvh_load_segments(img);
+	ret = pvh_read_image(img);
 	if (!ret)
 		ret = boot_load_ramdisk(vm, img->end, MEM_LOW_LIMIT, &ramdisk);
 	if (!ret)
@@ -212,67 +212,55 @@ static int pvh_load(struct pvh_image *img, u64 rsdp)
 	return cpu_set_protected_mode(&vm->vcpu[0], img->entry, (u32)BOOT_START_INFO);
 }
 
-static int pvh_map_kernel(struct vm *vm, const u8 **map)
+bool pvh_has_entry(const u8 *map, u64 len)
 {
-	const struct boot_image *kernel = &vm->files->kernel;
-	void *p;
+	struct pvh_image img = {.map = map, .len = len};
 
-	p = mmap(NULL, kernel->size, PROT_READ, MAP_PRIVATE, kernel->fd, 0);
-	if (p == MAP_FAILED) {
-		log_err("%s: %s", kernel->path, strerror(errno));
+	return !pvh_read_image(&img);
+}
+
+static int pvh_load_file(struct vm *vm, const struct boot_image *file, u64 rsdp)
+{
+	struct pvh_image img = {.vm = vm, .path = file->path, .len = file->size};
+	void *map;
+	int ret;
+
+	map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, file->fd, 0);
+	if (map == MAP_FAILED) {
+		log_err("%s: %s", file->path, strerror(errno));
 		return -EIO;
 	}
-	*map = p;
-	return 0;
+	img.map = map;
+	ret = pvh_load(&img, rsdp);
+	munmap(map, img.len);
+	return ret;
 }
 
 int pvh_load_elf(struct vm *vm, u64 rsdp)
 {
-	const struct boot_image *kernel = &vm->files->kernel;
-	struct pvh_image img = {.vm = vm, .path = kernel->path, .len = kernel->size};
-	int ret;
+	return pvh_load_file(vm, &vm->files->kernel, rsdp);
+}
 
-	ret = pvh_map_kernel(vm, &img.map);
-	if (ret)
-		return ret;
-	ret = pvh_load(&img, rsdp);
-	munmap((void *)img.map, img.len);
-	return ret;
+int pvh_load_unpacked(struct vm *vm, u64 rsdp)
+{
+	return pvh_load_file(vm, &vm->files->unpacked, rsdp);
 }
 
 int pvh_load_bzimage(struct vm *vm, u64 rsdp)
 {
 	const struct boot_image *kernel = &vm->files->kernel;
 	struct pvh_image img = {.vm = vm, .path = kernel->path};
-	struct setup_header hdr;
-	const u8 *map;
-	u8 *elf = NULL;
-	size_t elf_len;
-	u64 payload;
+	const char *why;
+	size_t len;
+	u8 *elf;
 	int ret;
 
-	ret = pvh_map_kernel(vm, &map);
+	ret = bzimage_unpack(kernel, &elf, &len, &why);
 	if (ret)
-		return ret;
-	if (kernel->size < sizeof(struct boot_params)) {
-		ret = pvh_bad(&img, "file is cut short");
-		goto out;
-	}
-	memcpy(&hdr, map + offsetof(struct boot_params, hdr), sizeof(hdr));
-	payload = (hdr.setup_sects + 1) * SETUP_SECTOR + hdr.payload_offset;
-	if (hdr.payload_length < sizeof(u32) ||
-	    !range_fits(payload, hdr.payload_length, kernel->size)) {
-		ret = pvh_bad(&img, "no payload to unpack where the header points");
-		goto out;
-	}
-	ret = unpack(map + payload, hdr.payload_length, &elf, &elf_len);
-	if (ret)
-		goto out;
+		return pvh_bad(&img, why);
 	img.map = elf;
-	img.len = elf_len;
+	img.len = len;
 	ret = pvh_load(&img, rsdp);
-	munmap(elf, elf_len);
-out:
-	munmap((void *)map, kernel->size);
+	munmap(elf, len);
 	return ret;
 }

@@ -14,7 +14,6 @@
 #include <zstd.h>
 
 #include "boot/boot.h"
-#include "log.h"
 
 #define UNPACK_MAX (1 * GIB)
 #define SIZE_BYTES 4
@@ -110,21 +109,18 @@ static bool unpack_zstd(const u8 *in, size_t in_len, u8 *out, size_t out_len)
 }
 
 static const struct {
-	const char *name;
 	u8 magic[6];
 	size_t magic_len;
 	bool (*unpack)(const u8 *in, size_t in_len, u8 *out, size_t out_len);
 } unpackers[] = {
-	{"gzip", {0x1f, 0x8b}, 2, unpack_gzip},
-	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, unpack_xz},
-	{"lzma", {0x5d, 0, 0}, 3, unpack_lzma},
-	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, unpack_lz4},
-	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, unpack_zstd},
-	{"bzip2", {'B', 'Z', 'h'}, 3, NULL},
-	{"lzo", {0x89, 'L', 'Z', 'O'}, 4, NULL},
+	{{0x1f, 0x8b}, 2, unpack_gzip},
+	{{0xfd, '7', 'z', 'X', 'Z', 0}, 6, unpack_xz},
+	{{0x5d, 0, 0}, 3, unpack_lzma},
+	{{0x02, 0x21, 0x4c, 0x18}, 4, unpack_lz4},
+	{{0x28, 0xb5, 0x2f, 0xfd}, 4, unpack_zstd},
 };
 
-int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len)
+int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len, const char **why)
 {
 	size_t i, size;
 	u8 *buf;
@@ -134,28 +130,22 @@ int unpack(const u8 *in, size_t in_len, u8 **out, size_t *out_len)
 		    !memcmp(in, unpackers[i].magic, unpackers[i].magic_len))
 			break;
 	if (i == ARRAY_SIZE(unpackers)) {
-		log_err("the kernel is packed in a format vmmd does not know");
-		return -ENOEXEC;
-	}
-	if (!unpackers[i].unpack) {
-		log_err("the kernel is packed with %s, which vmmd cannot unpack: leave type= out",
-			unpackers[i].name);
+		*why = "packed in a way vmmd cannot unpack: try type=\"hvm\"";
 		return -ENOEXEC;
 	}
 
 	size = get_le32(in + in_len - SIZE_BYTES);
 	if (!size || size > UNPACK_MAX) {
-		log_err("the kernel claims to unpack to %zu bytes", size);
+		*why = "claims an impossible size for what is packed in it";
 		return -ENOEXEC;
 	}
 	buf = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buf == MAP_FAILED) {
-		log_err("no %zu MiB to unpack the kernel: %s", (size_t)(size / MIB),
-			strerror(errno));
+		*why = "not enough memory to unpack it";
 		return -ENOMEM;
 	}
 	if (!unpackers[i].unpack(in, in_len, buf, size)) {
-		log_err("the kernel's %s data are damaged", unpackers[i].name);
+		*why = "the data packed in it are damaged";
 		munmap(buf, size);
 		return -ENOEXEC;
 	}

@@ -2,6 +2,7 @@
 /* The loaders against images made here. Under ASan and UBSan; prints TAP. */
 #include <asm/bootparam.h>
 #include <elf.h>
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <lz4.h>
@@ -9,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xen/xen.h>
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/elfnote.h>
@@ -247,7 +251,7 @@ static bool test_bzimage(void)
 
 	memset(payload, 0xa5, sizeof(payload));
 	img = bzimage(payload, sizeof(payload), &len);
-	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_AUTO));
+	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_HVM));
 	free(img);
 	CHECK(entered.bits == 64 && entered.at == LOAD + 0x200 && entered.arg == BOOT_ZERO_PAGE);
 	CHECK(!memcmp(mem_range(&machine.mem, LOAD, sizeof(payload)), payload, sizeof(payload)));
@@ -272,7 +276,7 @@ static bool test_bzimage_moves(void)
 
 	hdr = (struct setup_header *)(img + offsetof(struct boot_params, hdr));
 	hdr->init_size = 20 * MIB;
-	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_AUTO));
+	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_HVM));
 	CHECK(entered.at == 2 * MIB + 0x200);
 	free(img);
 	return true;
@@ -288,29 +292,29 @@ static bool test_bad_bzimage(void)
 
 	hdr = (struct setup_header *)(img + offsetof(struct boot_params, hdr));
 	hdr->xloadflags = 0;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOEXEC);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOEXEC);
 	hdr->xloadflags = XLF_KERNEL_64;
 	hdr->version = 0x0203;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOEXEC);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOEXEC);
 	hdr->version = 0x020f;
 	hdr->setup_sects = 255;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOEXEC);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOEXEC);
 	hdr->setup_sects = SETUP_BYTES / 512 - 1;
 	hdr->init_size = UINT32_MAX;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOMEM);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOMEM);
 	hdr->init_size = 4 * MIB;
 	hdr->pref_address = UINT64_MAX - 100;
 	hdr->kernel_alignment = 0x80000000;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOMEM);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOMEM);
 	hdr->pref_address = LOAD;
 	hdr->kernel_alignment = 3;
-	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_AUTO));
+	CHECK(!boot_bzimage(img, len, CONFIG_TYPE_HVM));
 	hdr->initrd_addr_max = LOAD;
-	CHECK(boot_bzimage(img, len, CONFIG_TYPE_AUTO) == -ENOMEM);
+	CHECK(boot_bzimage(img, len, CONFIG_TYPE_HVM) == -ENOMEM);
 	hdr->initrd_addr_max = 0x7fffffff;
 	memset(longline, 'x', 2999);
 	longline[2999] = '\0';
-	CHECK(machine_boot(img, len, NULL, 0, CONFIG_TYPE_AUTO, longline) == -E2BIG);
+	CHECK(machine_boot(img, len, NULL, 0, CONFIG_TYPE_HVM, longline) == -E2BIG);
 	free(longline);
 	/* For PVH the payload is what counts. */
 	hdr->payload_length = UINT32_MAX;
@@ -467,6 +471,118 @@ static bool test_other(void)
 	return true;
 }
 
+/* ---------------------------------------------------------------- the cache */
+
+static char cache_dir[] = "/tmp/boot_test.XXXXXX";
+
+/* Entries of the cache; @bytes: size of one of them. */
+static int cache_entries(off_t *bytes)
+{
+	char path[64];
+	struct dirent *entry;
+	struct stat st;
+	int n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/hvctl", cache_dir);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
+			continue;
+		n++;
+		*bytes = st.st_size;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void cache_empty(void)
+{
+	char cmd[64];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s/hvctl", cache_dir);
+	if (system(cmd))
+		abort();
+}
+
+static u8 *packed_elf(size_t *total)
+{
+	static u8 buf[4 * sizeof(struct image64)];
+	struct image64 elf = elf64();
+
+	return bzimage(buf, pack_zstd(&elf, sizeof(elf), buf, sizeof(buf)), total);
+}
+
+static bool test_cache(void)
+{
+	struct image64 elf = elf64();
+	struct boot_image kernel, out;
+	u8 nothing[100] = {1};
+	off_t bytes = -1;
+	size_t total;
+	u8 *img;
+	int i;
+
+	/* Without type= a bzImage is unpacked once and entered by PVH. */
+	cache_empty();
+	img = packed_elf(&total);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO) && pvh_entered(&elf));
+	CHECK(cache_entries(&bytes) == 1 && bytes == sizeof(elf));
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_HVM) && entered.bits == 64);
+
+	/* The same file again is not unpacked again: damage shows nothing. */
+	kernel = (struct boot_image){.fd = memfd_create("k", 0), .size = total, .path = "k"};
+	CHECK(pwrite(kernel.fd, img, total, 0) == (ssize_t)total);
+	CHECK(!cache_unpacked(&kernel, &out));
+	close(out.fd);
+	CHECK(cache_entries(&bytes) == 2);
+	CHECK(!cache_unpacked(&kernel, &out) && out.size == sizeof(elf));
+	close(out.fd);
+	CHECK(cache_entries(&bytes) == 2);
+	/* Written to, it is another kernel. */
+	usleep(20000);
+	CHECK(pwrite(kernel.fd, "x", 1, (off_t)total - 40) == 1);
+	cache_unpacked(&kernel, &out);
+	CHECK(cache_entries(&bytes) == 3);
+	close(kernel.fd);
+	for (i = 0; i < 6; i++)
+		CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO));
+	CHECK(cache_entries(&bytes) == 4);
+	free(img);
+
+	/* What PVH cannot enter is remembered as such. */
+	cache_empty();
+	img = bzimage(nothing, sizeof(nothing), &total);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO) && entered.bits == 64);
+	CHECK(cache_entries(&bytes) == 1 && bytes == 0);
+	free(img);
+	return true;
+}
+
+/* Neither a foreign hand in the directory nor the lack of one stops a guest. */
+static bool test_no_cache(void)
+{
+	struct image64 elf = elf64();
+	char path[64];
+	off_t bytes;
+	size_t total;
+	u8 *img = packed_elf(&total);
+
+	cache_empty();
+	snprintf(path, sizeof(path), "%s/hvctl", cache_dir);
+	CHECK(!mkdir(path, 0700) && !chmod(path, 0777));
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO) && entered.bits == 64);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_PVH) && pvh_entered(&elf));
+	CHECK(cache_entries(&bytes) == 0);
+	setenv("XDG_CACHE_HOME", "/dev/null", 1);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO) && entered.bits == 64);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_PVH) && pvh_entered(&elf));
+	setenv("XDG_CACHE_HOME", cache_dir, 1);
+	free(img);
+	return true;
+}
+
 static void run(const char *name, bool (*test)(void))
 {
 	bool good;
@@ -480,7 +596,10 @@ static void run(const char *name, bool (*test)(void))
 
 int main(void)
 {
-	printf("TAP version 13\n1..12\n");
+	if (!mkdtemp(cache_dir))
+		abort();
+	setenv("XDG_CACHE_HOME", cache_dir, 1);
+	printf("TAP version 13\n1..14\n");
 	run("a 64-bit ELF image is entered by PVH", test_elf64);
 	run("a 32-bit ELF image is entered by PVH", test_elf32);
 	run("bad ELF images are refused", test_bad_elf);
@@ -493,5 +612,9 @@ int main(void)
 	run("lz4", test_lz4);
 	run("zstd", test_zstd);
 	run("other formats are refused", test_other);
+	run("unpacked kernels are kept", test_cache);
+	run("without a place for them all boots as well", test_no_cache);
+	cache_empty();
+	rmdir(cache_dir);
 	return failures != 0;
 }
