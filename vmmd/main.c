@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "hvctl.h"
 #include "runtime.h"
 #include "sandbox.h"
 #include "vm.h"
@@ -218,7 +219,9 @@ static bool run_guest(struct vm *vm, struct options *opt)
 	}
 	if (watch_signals(vm, &signals) || confine(vm, opt) || vm_power_on(vm))
 		goto out;
-	if (!opt->paused && vm_resume(vm))
+	if (opt->paused)
+		hv_set_state(&vm->hv, HVCTL_STATE_PAUSED);
+	else if (vm_resume(vm))
 		goto out;
 
 	lived = true;

@@ -240,6 +240,10 @@ struct domain *domains_find(struct domains *all, const char *which)
 	char *end;
 	unsigned long id;
 
+	/* Names are each user's own: what the caller can reach comes first. */
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].socket && !strcmp(all->list[i].name, which))
+			return &all->list[i];
 	for (size_t i = 0; i < all->n; i++)
 		if (!strcmp(all->list[i].name, which))
 			return &all->list[i];
