@@ -461,6 +461,29 @@ TEST_F(regs, mp_state)
 	kv_vcpu_free(ap);
 }
 
+__guest static void start_others(void)
+{
+	apic_enable();
+	apic_start_others();
+	guest_done();
+}
+
+/* A vCPU that was started but has not run yet shows it, or a save forgets it. */
+TEST_F(regs, started_but_not_run)
+{
+	struct kv_vcpu *ap = kv_vcpu_new(self->vm, 1);
+	struct kvm_mp_state mp;
+
+	kv_enter(self->vcpu, start_others, 0, 0);
+	ASSERT_DONE(self->vcpu);
+	ASSERT_EQ(0, ioctl(ap->fd, KVM_GET_MP_STATE, &mp));
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, mp.mp_state);
+	EXPECT_EQ(0, kv_regs(ap).rip);
+	EXPECT_EQ(KV_AP_CODE, kv_sregs(ap).cs.base);
+	EXPECT_EQ(KV_AP_CODE >> 4, kv_sregs(ap).cs.selector);
+	kv_vcpu_free(ap);
+}
+
 /* Nothing in the kernel could wake a vCPU without a LAPIC of ours. */
 TEST(mp_state_without_irqchip)
 {
