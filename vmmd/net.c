@@ -66,12 +66,18 @@ static int collect(pid_t pid, int fd, char *text, size_t size)
 
 	do {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
+		char buf[256];
 		ssize_t n;
 
 		done = waitpid(pid, &status, WNOHANG);
 		poll(&p, 1, 20);
-		while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		/* What does not fit is read all the same, or the program waits. */
+		while ((n = read(fd, buf, sizeof(buf))) > 0) {
+			if ((size_t)n > size - 1 - len)
+				n = size - 1 - len;
+			memcpy(text + len, buf, n);
 			len += n;
+		}
 	} while (!done || (done < 0 && errno == EINTR));
 	text[len] = '\0';
 	telling_line(text);

@@ -225,8 +225,12 @@ static void stop_dhcp(const struct plan *p)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	if (fscanf(f, "%d", &pid) == 1 && pid > 1 && is_our_dnsmasq(pid, path))
-		kill(pid, SIGTERM);
+	if (fscanf(f, "%d", &pid) == 1 && pid > 1 && is_our_dnsmasq(pid, path) &&
+	    !kill(pid, SIGTERM)) {
+		/* The next one wants the same address: see this one off. */
+		for (int i = 0; i < 200 && is_our_dnsmasq(pid, path); i++)
+			usleep(10000);
+	}
 	fclose(f);
 	unlink(path);
 }

@@ -70,7 +70,7 @@ config $guest "memory = 192" "vcpus = 2" ${vsock:+"vsock_cid = $vsock"} \
 sed -i '/sleep 1000/d; /^memory = 96$/d' "$work/$guest.cfg"
 
 serve 5001 "OPEN:$work/d,rdonly"
-serve 5002 "OPEN:$work/sent,creat,append"
+serve 5002 "OPEN:$work/sent,wronly,creat,append"
 serve 5003 "OPEN:$work/passt,rdonly"
 
 # ------------------------------------------------------------------ the guest
