@@ -11,10 +11,12 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,6 +219,7 @@ static bool is_our_dnsmasq(pid_t pid, const char *pid_file)
 
 static void stop_dhcp(const struct plan *p)
 {
+	struct pollfd gone = {.fd = -1, .events = POLLIN};
 	char path[64];
 	FILE *f;
 	int pid;
@@ -225,12 +228,14 @@ static void stop_dhcp(const struct plan *p)
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	if (fscanf(f, "%d", &pid) == 1 && pid > 1 && is_our_dnsmasq(pid, path) &&
-	    !kill(pid, SIGTERM)) {
+	if (fscanf(f, "%d", &pid) == 1 && pid > 1)
+		gone.fd = pidfd_open(pid, 0);
+	if (gone.fd >= 0 && is_our_dnsmasq(pid, path) &&
+	    !pidfd_send_signal(gone.fd, SIGTERM, NULL, 0))
 		/* The next one wants the same address: see this one off. */
-		for (int i = 0; i < 200 && is_our_dnsmasq(pid, path); i++)
-			usleep(10000);
-	}
+		poll(&gone, 1, DHCP_STOP_MS);
+	if (gone.fd >= 0)
+		close(gone.fd);
 	fclose(f);
 	unlink(path);
 }

@@ -20,12 +20,10 @@ at() {
 	wait_for 120 sh -c "grep -q '^T at $1' $log || ! pidof -q vmmd" && grep -q "^T at $1" "$log"
 }
 
-# serve PORT ADDRESS: join the guest's connections to what socat calls ADDRESS;
-# the side that has ended waits for the other.
-serve() {
-	socat -t 60 "TCP-LISTEN:$1,fork,reuseaddr" "$2" 2>>"$work/socat" &
-	servers+=($!)
-}
+# give PORT FILE, take PORT FILE: what the guest's connections to PORT get from
+# FILE, or add to it.
+give() { socat -U "TCP-LISTEN:$1,fork,reuseaddr" "OPEN:$2,rdonly" 2>>"$work/socat" & servers+=($!); }
+take() { socat -u "TCP-LISTEN:$1,fork,reuseaddr" "OPEN:$2,wronly,creat,append" 2>>"$work/socat" & servers+=($!); }
 
 # ------------------------------------------------------------- set the stage
 
@@ -69,9 +67,9 @@ config $guest "memory = 192" "vcpus = 2" ${vsock:+"vsock_cid = $vsock"} \
 	"extra = 'console=ttyS0 quiet -- tar xf /dev/vda -C /tmp; sh /tmp/run'" >/dev/null
 sed -i '/sleep 1000/d; /^memory = 96$/d' "$work/$guest.cfg"
 
-serve 5001 "OPEN:$work/d,rdonly"
-serve 5002 "OPEN:$work/sent,wronly,creat,append"
-serve 5003 "OPEN:$work/passt,rdonly"
+give 5001 "$work/d"
+take 5002 "$work/sent"
+give 5003 "$work/passt"
 
 # ------------------------------------------------------------------ the guest
 
