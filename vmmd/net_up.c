@@ -22,8 +22,9 @@
 
 #include "net.h"
 
-#define RUN_DIR	   "/run/hvctl"
-#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+#define RUN_DIR	     "/run/hvctl"
+#define DHCP_STOP_MS 2000
+#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 /**
  * struct plan - what one network consists of
