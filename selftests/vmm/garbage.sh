@@ -19,7 +19,7 @@ truncate -s 16M "$work/b"
 
 # run SEED: one guest, its console in $work/SEED.
 run() {
-	config "g$1" "memory = 128" $vsock \
+	config "g$1" "memory = 128" "$vsock" \
 		"disk = [ 'format=raw,vdev=xvda,access=ro,target=$work/a'," \
 		"         'format=raw,vdev=xvdb,access=rw,target=$work/b' ]" \
 		"vif = [ 'type=bridge', 'type=bridge,rate=10Mb/s' ]" "on_crash = 'destroy'" \
