@@ -140,6 +140,7 @@ static int enter_indirect(struct virtq *q, const struct vring_desc *d, const cha
 static int walk_chain(struct virtq *q, struct virtq_chain *c, u32 index)
 {
 	const char *table = (const char *)q->desc;
+	bool indirect = false;
 	u32 entries = q->num;
 	u32 steps = 0;
 
@@ -160,8 +161,10 @@ static int walk_chain(struct virtq *q, struct virtq_chain *c, u32 index)
 		asm volatile("" ::: "memory");
 
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			if (table != (const char *)q->desc)
+			/* Not told by the address: a table may lie on the ring's own. */
+			if (indirect)
 				return virtq_break(q, "an indirect table within another");
+			indirect = true;
 			ret = enter_indirect(q, &d, &table, &entries);
 			if (ret)
 				return ret;

@@ -230,6 +230,13 @@ static bool avail_backwards(void)
 	return broken_for("available index");
 }
 
+static bool indirect_on_the_ring(void)
+{
+	set_desc(desc(0), DESC_GPA, 16, VRING_DESC_F_INDIRECT, 0);
+	offer(0);
+	return broken_for("within another");
+}
+
 static bool indirect_nested(void)
 {
 	set_desc(desc(0), INDIRECT_GPA, 16, VRING_DESC_F_INDIRECT, 0);
@@ -442,6 +449,7 @@ static const struct {
 	TEST(wild_avail),
 	TEST(avail_backwards),
 	TEST(indirect_nested),
+	TEST(indirect_on_the_ring),
 	TEST(indirect_next),
 	TEST(indirect_size),
 	TEST(indirect_empty),
