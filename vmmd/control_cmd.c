@@ -17,6 +17,7 @@
 #include "control_cmd.h"
 #include "hvctl.h"
 #include "virtio/balloon.h"
+#include "virtio/console.h"
 #include "vm.h"
 
 static void put_u64(struct json_object *to, const char *key, u64 value)
@@ -44,6 +45,19 @@ static const char *get_text(struct json_object *request, const char *key)
 	    !json_object_is_type(value, json_type_string))
 		return NULL;
 	return json_object_get_string(value);
+}
+
+/* A number from 1 to 65535, or 0 when there is none. */
+static u16 get_u16(struct json_object *request, const char *key)
+{
+	struct json_object *value;
+	s64 n;
+
+	if (!json_object_object_get_ex(request, key, &value) ||
+	    !json_object_is_type(value, json_type_int))
+		return 0;
+	n = json_object_get_int64(value);
+	return n > 0 && n <= UINT16_MAX ? (u16)n : 0;
 }
 
 static u64 ram_bytes(const struct vm *vm)
@@ -251,6 +265,7 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 	const char *type = get_text(request, "type");
 	enum console_kind kind;
 	int pair[2], ret;
+	u16 cols, rows;
 
 	if (!type)
 		kind = default_console(vm);
@@ -281,6 +296,11 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 		return;
 	}
 	answer->fd = pair[1];
+	/* A serial line has no size; hvc0 takes that of who came last. */
+	cols = get_u16(request, "cols");
+	rows = get_u16(request, "rows");
+	if (kind == CONSOLE_VIRTIO && cols && rows)
+		virtio_console_resize(vm->vcon, cols, rows);
 }
 
 static void cmd_mem_set(struct vm *vm, struct json_object *request, struct control_answer *answer)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -90,6 +91,20 @@ static int from_terminal(int fd, bool *open)
 	return !write_all(fd, buf, (size_t)n) && !escape;
 }
 
+struct json_object *console_request(const char *type)
+{
+	struct json_object *request = client_request("console");
+	struct winsize size;
+
+	if (type)
+		json_object_object_add(request, "type", json_object_new_string(type));
+	if (isatty(STDIN_FILENO) && !ioctl(STDIN_FILENO, TIOCGWINSZ, &size)) {
+		json_object_object_add(request, "cols", json_object_new_int(size.ws_col));
+		json_object_object_add(request, "rows", json_object_new_int(size.ws_row));
+	}
+	return request;
+}
+
 int console_relay(const char *name, int fd)
 {
 	struct pollfd fds[3] = {
@@ -140,7 +155,6 @@ int console_relay(const char *name, int fd)
 int verb_console(const struct verb *verb, int argc, char **argv)
 {
 	const char *type = NULL;
-	struct json_object *request;
 	struct domains all;
 	struct domain *dom;
 	int opt, status, fd, console_fd;
@@ -157,10 +171,7 @@ int verb_console(const struct verb *verb, int argc, char **argv)
 	fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
 	status = dom ? EXIT_FAILED : EXIT_NO_GUEST;
 	if (fd >= 0) {
-		request = client_request("console");
-		if (type)
-			json_object_object_add(request, "type", json_object_new_string(type));
-		status = domain_call(dom, fd, request, NULL, &console_fd);
+		status = domain_call(dom, fd, console_request(type), NULL, &console_fd);
 		close(fd);
 		if (!status) {
 			status = console_relay(dom->name, console_fd);

@@ -175,7 +175,7 @@ static int attend(const char *name, bool console, bool paused)
 		return EXIT_FAILED;
 	}
 	if (console)
-		status = domain_call(&dom, fd, client_request("console"), NULL, &console_fd);
+		status = domain_call(&dom, fd, console_request(NULL), NULL, &console_fd);
 	if (!status && !paused)
 		status = domain_call(&dom, fd, client_request("subscribe"), NULL, NULL);
 	if (!status && !paused)
