@@ -23,7 +23,7 @@ run() {
 		"disk = [ 'format=raw,vdev=xvda,access=ro,target=$work/a'," \
 		"         'format=raw,vdev=xvdb,access=rw,target=$work/b' ]" \
 		"vif = [ 'type=bridge', 'type=bridge,rate=10Mb/s' ]" "on_crash = 'destroy'" \
-		"extra = 'console=ttyS0 quiet panic=-1 -- tar xf /dev/vda -C /tmp; /tmp/garbage $rounds $1'" \
+		"extra = 'console=ttyS0 quiet oops=panic panic=-1 -- tar xf /dev/vda -C /tmp; /tmp/garbage $rounds $1'" \
 		>/dev/null
 	sed -i '/sleep 1000/d; /^memory = 96$/d' "$work/g$1.cfg"
 	hvctl create "$work/g$1.cfg" || return
