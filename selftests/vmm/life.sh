@@ -18,11 +18,11 @@ kill -TERM $vmmd
 ended
 ok "SIGTERM destroys it, in order" eval '[ $status = 0 ] && logged "destroyed: "'
 
-KARGS=reboot=k run "$(does reboot -f)" 'on_reboot="destroy"'
+run "$(KARGS=reboot=k does reboot -f)" 'on_reboot="destroy"'
 ok "a reset by the keyboard controller" logged 'reboot: .*\(destroy\)'
-KARGS=reboot=p run "$(does reboot -f)" 'on_reboot="destroy"'
+run "$(KARGS=reboot=p does reboot -f)" 'on_reboot="destroy"'
 ok "a reset by port 0xcf9" logged 'reboot: .*\(destroy\)'
-KARGS=reboot=t run "$(does reboot -f)"
+run "$(KARGS=reboot=t does reboot -f)"
 ok "a triple fault is a crash" logged 'crashed: triple fault on vCPU 0 \(destroy\)'
 
 run "$(does 'echo c >/proc/sysrq-trigger')"

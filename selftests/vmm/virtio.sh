@@ -3,7 +3,7 @@
 #
 # Every virtio device at work in a Linux guest, checked from both sides.
 #
-# lab: smp=2 timeout=300
+# lab: smp=2 timeout=300 unfinished
 
 . "$(dirname "$0")/lib.sh"
 
