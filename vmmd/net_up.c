@@ -23,6 +23,7 @@
 #include "net.h"
 
 #define RUN_DIR	     "/run/hvctl"
+#define PATH_LEN     48
 #define DHCP_STOP_MS 2000
 #define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
@@ -122,8 +123,8 @@ static int check_tools(struct net_error *err)
 
 static char *const tool_env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
-/* Adds or removes the host's address; either may have been done before. */
-static int set_address(const struct plan *p, bool add, struct net_error *err)
+/* Adds or removes an address of the host; either may have been done before. */
+static int set_address(const struct plan *p, const char *text, bool add, struct net_error *err)
 {
 	struct nl_sock *sk = nl_socket_alloc();
 	struct rtnl_addr *addr = rtnl_addr_alloc();
@@ -133,7 +134,7 @@ static int set_address(const struct plan *p, bool add, struct net_error *err)
 	if (sk && addr)
 		ret = nl_connect(sk, NETLINK_ROUTE);
 	if (!ret)
-		ret = nl_addr_parse(p->address, AF_INET, &local);
+		ret = nl_addr_parse(text, AF_INET, &local);
 	if (!ret)
 		ret = rtnl_addr_set_local(addr, local);
 	if (!ret) {
@@ -144,12 +145,55 @@ static int set_address(const struct plan *p, bool add, struct net_error *err)
 		ret = 0;
 	if (ret)
 		ret = net_error_set(err, ret == -NLE_PERM ? -EPERM : -EINVAL,
-				    "address %s on '%s': %s", p->address, p->bridge,
-				    nl_geterror(ret));
+				    "address %s on '%s': %s", text, p->bridge, nl_geterror(ret));
 	nl_addr_put(local);
 	rtnl_addr_put(addr);
 	nl_socket_free(sk);
 	return ret;
+}
+
+static void run_path(const struct plan *p, const char *what, char *path, size_t size)
+{
+	snprintf(path, size, RUN_DIR "/.net-%s.%s", p->bridge, what);
+}
+
+/* Removes the address that the last net_up() gave to the bridge, if any. */
+static int forget_address(const struct plan *p, struct net_error *err)
+{
+	char path[PATH_LEN], text[INET_ADDRSTRLEN + 4];
+	int ret = 0;
+	FILE *f;
+
+	run_path(p, "address", path, sizeof(path));
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%19s", text) == 1 && if_nametoindex(p->bridge))
+		ret = set_address(p, text, false, err);
+	fclose(f);
+	if (!ret)
+		unlink(path);
+	return ret;
+}
+
+/* Gives the bridge its address and notes which, for forget_address(). */
+static int give_address(const struct plan *p, struct net_error *err)
+{
+	char path[PATH_LEN];
+	int ret;
+	FILE *f;
+
+	run_path(p, "address", path, sizeof(path));
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%s\n", p->address) < 0) {
+		ret = net_error_set(err, -errno, "%s: %s", path, strerror(errno));
+		if (f)
+			fclose(f);
+		return ret;
+	}
+	if (fclose(f))
+		return net_error_set(err, -errno, "%s: %s", path, strerror(errno));
+	return set_address(p, p->address, true, err);
 }
 
 static int set_forwarding(struct net_error *err)
@@ -194,11 +238,6 @@ static int set_nat(const struct plan *p, bool on, struct net_error *err)
 	return run_nft(command, err);
 }
 
-static void pid_path(const struct plan *p, char *path, size_t size)
-{
-	snprintf(path, size, RUN_DIR "/.net-%s.pid", p->bridge);
-}
-
 /* Is this process the dnsmasq that we started? Numbers are used again. */
 static bool is_our_dnsmasq(pid_t pid, const char *pid_file)
 {
@@ -221,11 +260,11 @@ static bool is_our_dnsmasq(pid_t pid, const char *pid_file)
 static void stop_dhcp(const struct plan *p)
 {
 	struct pollfd gone = {.fd = -1, .events = POLLIN};
-	char path[64];
+	char path[PATH_LEN];
 	FILE *f;
 	int pid;
 
-	pid_path(p, path, sizeof(path));
+	run_path(p, "pid", path, sizeof(path));
 	f = fopen(path, "re");
 	if (!f)
 		return;
@@ -247,7 +286,7 @@ static void stop_dhcp(const struct plan *p)
  */
 static int start_dhcp(const struct plan *p, struct net_error *err)
 {
-	char interface[32], range[64], pid_arg[80], lease_arg[80], path[64];
+	char interface[32], range[64], pid_arg[80], lease_arg[80], path[PATH_LEN];
 	char *const argv[] = {"dnsmasq",
 			      "--conf-file=",
 			      "--bind-interfaces",
@@ -259,15 +298,13 @@ static int start_dhcp(const struct plan *p, struct net_error *err)
 			      lease_arg,
 			      NULL};
 
-	if (mkdir(RUN_DIR, 0755) && errno != EEXIST)
-		return net_error_set(err, -errno, RUN_DIR ": %s", strerror(errno));
 	stop_dhcp(p);
-	pid_path(p, path, sizeof(path));
 	snprintf(interface, sizeof(interface), "--interface=%s", p->bridge);
 	snprintf(range, sizeof(range), "--dhcp-range=%s,%s,%s", p->first, p->last, p->mask);
+	run_path(p, "pid", path, sizeof(path));
 	snprintf(pid_arg, sizeof(pid_arg), "--pid-file=%s", path);
-	snprintf(lease_arg, sizeof(lease_arg), "--dhcp-leasefile=" RUN_DIR "/.net-%s.leases",
-		 p->bridge);
+	run_path(p, "leases", path, sizeof(path));
+	snprintf(lease_arg, sizeof(lease_arg), "--dhcp-leasefile=%s", path);
 	return net_run(argv, tool_env, err);
 }
 
@@ -296,11 +333,16 @@ int net_up(const struct net_up_options *options, struct net_error *err)
 		ret = net_bridge_ensure(p.bridge, err);
 	if (!ret)
 		ret = net_link_up(p.bridge, 0, err);
+	if (!ret && mkdir(RUN_DIR, 0700) && errno != EEXIST)
+		ret = net_error_set(err, -errno, RUN_DIR ": %s", strerror(errno));
+	/* The one it had may be another. */
 	if (!ret)
-		ret = set_address(&p, true, err);
+		ret = forget_address(&p, err);
 	if (ret)
 		return ret;
-	ret = set_forwarding(err);
+	ret = give_address(&p, err);
+	if (!ret)
+		ret = set_forwarding(err);
 	if (!ret)
 		ret = set_nat(&p, true, err);
 	if (!ret)
@@ -312,7 +354,7 @@ int net_up(const struct net_up_options *options, struct net_error *err)
 
 /**
  * net_down - undo net_up()
- * @options: as given to net_up()
+ * @options: which bridge; the address is the one that net_up() gave it
  * @err: filled on failure
  *
  * The bridge stays, for guests may be on it, and so does IP forwarding, which
@@ -323,6 +365,7 @@ int net_up(const struct net_up_options *options, struct net_error *err)
  */
 int net_down(const struct net_up_options *options, struct net_error *err)
 {
+	char path[PATH_LEN];
 	struct plan p;
 	int ret;
 
@@ -332,8 +375,10 @@ int net_down(const struct net_up_options *options, struct net_error *err)
 	if (ret)
 		return ret;
 	stop_dhcp(&p);
+	run_path(&p, "leases", path, sizeof(path));
+	unlink(path);
 	ret = set_nat(&p, false, err);
-	if (!ret && if_nametoindex(p.bridge))
-		ret = set_address(&p, false, err);
+	if (!ret)
+		ret = forget_address(&p, err);
 	return ret;
 }
