@@ -15,6 +15,8 @@
 #include "cli/host.h"
 
 #define DELAY_NS 3000000000ull
+/* Long enough for rates, too short to wonder at an empty screen. */
+#define FIRST_NS 500000000ull
 
 static const struct option longs[] = {
 	{"batch", no_argument, NULL, 'b'},
@@ -295,13 +297,13 @@ struct display {
 };
 
 /* Return: false when the user wants to leave. */
-static bool rest(const struct display *display)
+static bool rest(const struct display *display, uint64_t delay_ns)
 {
 	struct timespec delay = {
-		.tv_sec = (time_t)(display->delay_ns / 1000000000),
-		.tv_nsec = (long)(display->delay_ns % 1000000000),
+		.tv_sec = (time_t)(delay_ns / 1000000000),
+		.tv_nsec = (long)(delay_ns % 1000000000),
 	};
-	uint64_t end = cli_now_ns() + display->delay_ns;
+	uint64_t end = cli_now_ns() + delay_ns;
 
 	if (display->batch) {
 		fflush(stdout);
@@ -328,17 +330,21 @@ static bool rest(const struct display *display)
 
 static int run(struct display *display)
 {
+	uint64_t delay_ns = display->delay_ns;
 	struct samples before, now;
 	struct domains all;
 
+	if (!display->batch && delay_ns > FIRST_NS)
+		delay_ns = FIRST_NS;
 	/* The first round has nothing to compare with: look once before it. */
 	if (domains_get(&all))
 		return EXIT_FAILED;
 	take_samples(&all, &before);
 	domains_free(&all);
 	for (;;) {
-		bool go_on = rest(display);
+		bool go_on = rest(display, delay_ns);
 
+		delay_ns = display->delay_ns;
 		if (!go_on || domains_get(&all))
 			break;
 		take_samples(&all, &now);
