@@ -12,6 +12,40 @@ ME=${0##*/}
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# show_log LOG: on a terminal, the seconds gone and the last line of LOG, on one
+# line that is wiped at the end; ends with the script.
+show_log() {
+	local began=$SECONDS
+
+	while sleep 1 && kill -0 $$ 2>/dev/null; do
+		printf '\r\033[K%4d s  %s' $((SECONDS - began)) \
+			"$(tail -c 300 "$1" | tr '\r\t' '\n ' | grep . | tail -n 1 | cut -c 1-68)" >&2
+	done
+}
+
+# run_logged LOG COMMAND...: COMMAND's output goes to LOG, whose end is shown
+# when COMMAND fails. On a terminal the waiting user sees what goes on.
+run_logged() {
+	local log=$1 shower='' status=0
+
+	shift
+	: >"$log"
+	if [ -t 2 ]; then
+		show_log "$log" &
+		shower=$!
+	fi
+	"$@" >"$log" 2>&1 || status=$?
+	if [ -n "$shower" ]; then
+		kill "$shower"
+		wait "$shower" 2>/dev/null || :
+		printf '\r\033[K' >&2
+	fi
+	[ "$status" != 0 ] || return 0
+	say "failed: $1; the end of $log:"
+	tail -n 15 "$log" >&2
+	return "$status"
+}
+
 # need_root "$@": go on as root, by sudo where there is one.
 need_root() {
 	[ "$(id -u)" != 0 ] || return 0
