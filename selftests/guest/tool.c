@@ -3,8 +3,10 @@
  * Small things that the guest's busybox cannot do:
  *
  *   tool zeroout DEVICE OFFSET LENGTH	write zeroes without data
- *   tool vsock PORT			echo one connection from the host
- *   tool fill BYTES			touch so much memory
+ *   tool vsock PORT TEXT			echo one connection from the host
+ *   tool fill BYTES TEXT		use so much memory until a line is typed
+ *
+ * TEXT is what the last two print when they are ready.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,13 @@ static int fail(const char *what)
 	return 1;
 }
 
+/* Seen at once: whoever waits for it reads a terminal. */
+static void ready(const char *text)
+{
+	puts(text);
+	fflush(stdout);
+}
+
 static int zeroout(const char *device, const char *offset, const char *length)
 {
 	uint64_t range[2] = {strtoull(offset, NULL, 0), strtoull(length, NULL, 0)};
@@ -34,7 +43,7 @@ static int zeroout(const char *device, const char *offset, const char *length)
 	return 0;
 }
 
-static int vsock(const char *port)
+static int vsock(const char *port, const char *text)
 {
 	struct sockaddr_vm sa = {
 		.svm_family = AF_VSOCK,
@@ -49,6 +58,7 @@ static int vsock(const char *port)
 	if (listener < 0 || bind(listener, (struct sockaddr *)&sa, sizeof(sa)) ||
 	    listen(listener, 1))
 		return fail("vsock");
+	ready(text);
 	fd = accept(listener, NULL, NULL);
 	if (fd < 0)
 		return fail("accept");
@@ -59,15 +69,23 @@ static int vsock(const char *port)
 	return n ? fail("read") : 0;
 }
 
-static int fill(const char *bytes)
+static int fill(const char *bytes, const char *text)
 {
 	size_t len = strtoull(bytes, NULL, 0);
 	char *p = malloc(len);
+	int c;
 
 	if (!p)
 		return fail("malloc");
 	for (size_t i = 0; i < len; i += 4096)
 		((volatile char *)p)[i] = 1;
+	ready(text);
+	/* Byte by byte: what follows the line is not for us. */
+	setvbuf(stdin, NULL, _IONBF, 0);
+	do {
+		c = getchar();
+	} while (c != '\n' && c != EOF);
+	free(p);
 	return 0;
 }
 
@@ -75,10 +93,11 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "zeroout"))
 		return zeroout(argv[2], argv[3], argv[4]);
-	if (argc == 3 && !strcmp(argv[1], "vsock"))
-		return vsock(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "fill"))
-		return fill(argv[2]);
-	fprintf(stderr, "usage: tool zeroout DEVICE OFFSET LENGTH | vsock PORT | fill BYTES\n");
+	if (argc == 4 && !strcmp(argv[1], "vsock"))
+		return vsock(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "fill"))
+		return fill(argv[2], argv[3]);
+	fprintf(stderr, "usage: tool zeroout DEVICE OFFSET LENGTH | vsock PORT TEXT | "
+			"fill BYTES TEXT\n");
 	return 2;
 }
