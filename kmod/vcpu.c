@@ -91,6 +91,7 @@ static void kick_ack(void *unused)
  */
 void hv_kick_all_wait(struct hv_vm *vm, enum hv_request req)
 {
+	/* Pairs with hv_vcpu_create(): the pointers come before the count. */
 	u32 i, n = smp_load_acquire(&vm->nr_vcpus);
 	struct cpumask *mask;
 
@@ -390,6 +391,7 @@ static void leave_inside(struct hv_vcpu *vcpu)
 	vtime_account_guest_exit();
 	hv_dr_end(vcpu);
 	hv_backend->end(vcpu);
+	/* Who sees OUTSIDE sees all that the guest and its handlers did. */
 	smp_store_release(&vcpu->mode, HV_OUTSIDE);
 }
 

@@ -144,6 +144,7 @@ void hv_vm_put(struct hv_vm *vm)
  */
 struct hv_vcpu *hv_vcpu_by_id(struct hv_vm *vm, u32 id)
 {
+	/* Pairs with hv_vcpu_create(): the pointers come before the count. */
 	u32 i, n = smp_load_acquire(&vm->nr_vcpus);
 
 	/* Nearly always ids are given in order. */
