@@ -28,7 +28,8 @@ help:
 	@echo 'make bench          measure, write Documentation/performance.md'
 	@echo 'make lint           checkpatch, sparse, W=1, clang-format, shell syntax'
 	@echo 'make setup          install the packages all of this needs (Debian 12)'
-	@echo 'make install        install for the running kernel (PREFIX=, DESTDIR=)'
+	@echo 'make install        install for the running kernel (PREFIX=, DESTDIR=,'
+	@echo '                    install_kver= for another kernel)'
 	@echo 'make dkms           let DKMS build the module for every kernel'
 	@echo 'make clean          remove what was built; make distclean: images too'
 
@@ -71,14 +72,18 @@ bench: setup all
 lint: setup
 	@$(lab)/lint
 
-install: all
-	$(MAKE) module KVER=$(shell uname -r) module_out=$(out)/kmod-$(shell uname -r)
-	install -D -m 644 $(out)/kmod-$(shell uname -r)/hvctl.ko \
-		$(DESTDIR)/lib/modules/$(shell uname -r)/updates/hvctl.ko
-	strip -g $(DESTDIR)/lib/modules/$(shell uname -r)/updates/hvctl.ko
+# Installed for the running kernel, whatever the lab's is.
+install_kver ?= $(shell uname -r)
+install_out = $(if $(filter $(KVER),$(install_kver)),$(module_out),$(out)/kmod-$(install_kver))
+
+install: vmmd
+	$(MAKE) module KVER=$(install_kver) module_out=$(install_out)
+	install -D -m 644 $(install_out)/hvctl.ko \
+		$(DESTDIR)/lib/modules/$(install_kver)/updates/hvctl.ko
+	strip -g $(DESTDIR)/lib/modules/$(install_kver)/updates/hvctl.ko
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
 	$(MAKE) install-data
-	test -n '$(DESTDIR)' || depmod
+	test -n '$(DESTDIR)' || depmod $(install_kver)
 
 # Everything but binaries: rules, the group, the header, the manual pages.
 install-data:
@@ -91,16 +96,23 @@ install-data:
 	test -n '$(DESTDIR)' || getent group hvctl >/dev/null || groupadd -r hvctl
 	test -n '$(DESTDIR)' || ! command -v udevadm >/dev/null || udevadm control --reload || true
 
-dkms_src := /usr/src/hvctl-$(VERSION)
+dkms_src := $(DESTDIR)/usr/src/hvctl-$(VERSION)
 
+# A version that DKMS knows already is built anew. With DESTDIR its sources are
+# only put there, for a package that calls DKMS when it is installed.
 dkms: vmmd
-	@command -v dkms >/dev/null || { echo 'dkms is not installed (apt-get install dkms)' >&2; exit 1; }
+	@test -n '$(DESTDIR)' || command -v dkms >/dev/null || \
+		{ echo 'dkms is not installed (apt-get install dkms)' >&2; exit 1; }
+	test -n '$(DESTDIR)' || test -z "$$(dkms status hvctl/$(VERSION))" || \
+		dkms remove hvctl/$(VERSION) --all
 	rm -rf $(dkms_src)
-	mkdir -p $(dkms_src)
-	cp -r $(top)/Kbuild $(top)/kmod $(top)/uapi $(dkms_src)/
+	mkdir -p $(dkms_src)/kmod $(dkms_src)/uapi
+	cd $(top)/kmod && cp --parents $(module_src) $(dkms_src)/kmod/
+	cp $(top)/Kbuild $(dkms_src)/
+	cp $(top)/uapi/*.h $(dkms_src)/uapi/
 	sed 's/@VERSION@/$(VERSION)/' $(top)/kmod/dkms.conf >$(dkms_src)/dkms.conf
-	dkms install --force hvctl/$(VERSION)
-	install -D -m 755 -t $(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
+	test -n '$(DESTDIR)' || dkms install --force hvctl/$(VERSION)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(out)/vmmd/vmmd $(out)/vmmd/hvctl
 	$(MAKE) install-data
 
 clean:
