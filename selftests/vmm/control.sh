@@ -7,7 +7,7 @@
 # lab: timeout=300
 
 . "$(dirname "$0")/lib.sh"
-plan 33
+plan 34
 
 socket=/run/hvctl/one/control
 
@@ -16,6 +16,9 @@ raw() { socat -b 65536 -t "$1" - "UNIX-CONNECT:$socket,type=5" 2>/dev/null; }
 
 as_user() { setpriv --reuid=12345 --regid=12345 --clear-groups env "$@"; }
 
+# What the udev rule says, as installed.
+[ $node != /dev/hvctl ] || wait_for 10 sh -c "stat -c '%G %a' $node | grep -qx 'hvctl 660'"
+result $? "the group hvctl may use the node, others may not"
 check "create a guest" hvctl create -p "$(config one)"
 check_text "status" '"ok":true' "$(printf '{"cmd":"status"}' | raw 5)"
 check_text "not JSON" '"error":"not a JSON object"' "$(printf 'hello' | raw 5)"
