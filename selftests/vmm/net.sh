@@ -60,7 +60,7 @@ traces() {
 	ip -o addr show | grep -v ' eth0 '
 	find /sys/class/net/ -type l ! -name hvbr0
 	pidof dnsmasq
-	find /run/hvctl -name '*net*' 2>/dev/null
+	find /run/hvctl -name '.net-*' 2>/dev/null
 	:
 }
 
