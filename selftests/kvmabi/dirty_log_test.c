@@ -316,8 +316,8 @@ TEST_F(dirty, live_copy)
 	}
 	kv_kick(self->vcpu);
 	kv_kick(second);
-	ASSERT_EQ(KV_EINTR, kv_join(self->vcpu).kind);
-	ASSERT_EQ(KV_EINTR, kv_join(second).kind);
+	ASSERT_KICKED(self->vcpu);
+	ASSERT_KICKED(second);
 	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
 	copy_dirty(copy, self->mem, self->map);
 	for (i = 0; i < PAGES; i++)

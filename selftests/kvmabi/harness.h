@@ -31,6 +31,16 @@
 			TH_LOG("%s", kv_text(vcpu, &r_));                                          \
 		}                                                                                  \
 	} while (0)
+/* The vCPU was told to stop by kv_kick(), and nothing else stopped it. */
+#define ASSERT_KICKED(vcpu)                                                                        \
+	do {                                                                                       \
+		struct kv_report r_ = kv_join(vcpu);                                               \
+                                                                                                   \
+		ASSERT_EQ(KV_EINTR, r_.kind)                                                       \
+		{                                                                                  \
+			TH_LOG("%s", kv_text(vcpu, &r_));                                          \
+		}                                                                                  \
+	} while (0)
 #define ASSERT_SYNC(vcpu, value) ASSERT_REPORT(vcpu, KV_SYNC, value)
 #define ASSERT_DONE(vcpu)	 ASSERT_REPORT(vcpu, KV_DONE, 0)
 #define ASSERT_EXIT(vcpu, why)	 ASSERT_REPORT(vcpu, KV_EXIT, why)
