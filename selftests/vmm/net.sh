@@ -112,7 +112,7 @@ chmod 666 $node
 disk=$home/go.tar
 cp "$work/go.tar" $home/
 cp "$(guest mine tcp "vif = [ '' ]")" $home/
-chmod 644 $home/*
+chmod 644 $home/go.tar $home/mine.cfg
 as_user() { setpriv --reuid=12345 --regid=12345 --clear-groups env XDG_RUNTIME_DIR=$home "$@"; }
 
 socat TCP4-LISTEN:7007,bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo hello from the host' &
