@@ -11,6 +11,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <asm/debugreg.h>
+#include <asm/special_insns.h>
 
 #include "hvctl.h"
 
@@ -22,6 +23,8 @@ static int hot_interrupt(struct hv_vcpu *vcpu)
 	 * must not hold up grace periods.
 	 */
 	local_irq_enable();
+	/* STI holds interrupts off for one instruction: it must not be CLI. */
+	nop();
 	local_irq_disable();
 	rcu_note_context_switch(false);
 	return HV_RESUME;
