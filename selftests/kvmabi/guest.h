@@ -243,6 +243,22 @@ __guest_inline void apic_enable(void)
 	apic_write(APIC_SPIV, 0x1ff);
 }
 
+/*
+ * Whether the emulator made an interrupt up. QEMU's TCG raises an injected one
+ * again when its main loop is called away just then, kvm_amd sees that as well:
+ * with interrupts off, or without the LAPIC's having it in service.
+ */
+__guest_inline bool irq_made_up(const struct kv_frame64 *frame)
+{
+	u32 reg = APIC_ISR + frame->vector / 32 * 0x10, isr;
+
+	if (rdmsr(MSR_APIC_BASE) & 0x400)
+		isr = (u32)rdmsr(MSR_X2APIC(reg));
+	else
+		isr = apic_read(reg);
+	return !(frame->rflags & 0x200) || !(isr >> frame->vector % 32 & 1);
+}
+
 __guest_inline void apic_eoi(void)
 {
 	apic_write(APIC_EOI, 0);

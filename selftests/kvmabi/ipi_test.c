@@ -62,7 +62,8 @@ __guest_inline void atomic_inc(volatile u64 *word)
 
 static __guest void on_ipi(struct kv_frame64 *frame)
 {
-	(void)frame;
+	if (irq_made_up(frame))
+		return;
 	SHARED->count[my_id()]++;
 	if (SHARED->model == X2APIC)
 		wrmsr(MSR_X2APIC(APIC_EOI), 0);

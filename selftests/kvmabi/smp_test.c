@@ -96,7 +96,8 @@ static __guest void on_wake(struct kv_frame64 *frame)
 
 static __guest void on_ping(struct kv_frame64 *frame)
 {
-	(void)frame;
+	if (irq_made_up(frame))
+		return;
 	apic_eoi();
 	SHARED->ping++;
 	apic_ipi(0, VEC_PONG);
@@ -104,14 +105,16 @@ static __guest void on_ping(struct kv_frame64 *frame)
 
 static __guest void on_pong(struct kv_frame64 *frame)
 {
-	(void)frame;
+	if (irq_made_up(frame))
+		return;
 	apic_eoi();
 	SHARED->pong++;
 }
 
 static __guest void on_tlb(struct kv_frame64 *frame)
 {
-	(void)frame;
+	if (irq_made_up(frame))
+		return;
 	invlpg(WINDOW);
 	if (*(volatile u64 *)WINDOW != SHARED->expected)
 		atomic_inc(&SHARED->errors);

@@ -37,7 +37,8 @@ FIXTURE(timer)
 
 static __guest void on_timer(struct kv_frame64 *frame)
 {
-	(void)frame;
+	if (irq_made_up(frame))
+		return;
 	LOG->tsc = rdtsc();
 	LOG->n++;
 	if (LOG->deadline && LOG->tsc < LOG->deadline)
