@@ -28,6 +28,7 @@ struct hv_pte_format;
 #define HV_PART_SEG	BIT(1)	/* segments, GDTR, IDTR, LDTR, TR, CPL */
 #define HV_PART_MSR	BIT(2)	/* STAR..SFMASK, KERNEL_GS_BASE, SYSENTER, PAT */
 #define HV_PART_DR	BIT(3)	/* DR0-3, DR6, DR7, DEBUGCTL */
+#define HV_PART_PDPTE	BIT(4)	/* only ever stored: a copy of what is in memory */
 #define HV_PART_ALL	(HV_PART_CR | HV_PART_SEG | HV_PART_MSR | HV_PART_DR)
 
 /* Why the guest stopped. Order is that of the handler tables in exit.c. */
@@ -54,6 +55,7 @@ enum hv_reason {
 	HV_R_INVD,
 	HV_R_MONITOR,
 	HV_R_MWAIT,
+	HV_R_TASK_SWITCH,	/* by a task gate, or a TSS as operand */
 	HV_R_UNDEFINED,		/* an instruction the guest's CPU lacks */
 	HV_R_INIT,		/* INIT signal; ignored */
 	HV_R_SHUTDOWN,		/* triple fault */
@@ -152,16 +154,25 @@ struct hv_backend {
 	u32 uapi_id;			/* HVCTL_BACKEND_* */
 	const struct hv_pte_format *pte;	/* nested page-table entries */
 
-	/* 0 or -EOPNOTSUPP with the reason in the log; no side effects. */
+	/* Interrupts of the host must not be taken between begin and end. */
+	bool irqs_outside;
+
+	/* Whether this is a CPU of that vendor's extension at all. */
+	bool (*present)(void);
+	/* It can be used: 0, or -EOPNOTSUPP with the reason in the log; no side
+	 * effects.
+	 */
 	int (*probe)(void);
-	/* Whether another hypervisor has this CPU's extension switched on. */
-	bool (*cpu_busy)(void);
 	/* Module load/unload: global pages, capability tables. */
 	int (*setup)(void);
 	void (*teardown)(void);
 	/* On each CPU, IRQs off: take and give back the extension. */
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
+	/* The same when the kernel is crashing: any context, NMI above all,
+	 * and nothing is left to be kept. NULL where there is nothing to do.
+	 */
+	void (*cpu_emergency)(void);
 
 	int (*vcpu_create)(struct hv_vcpu *vcpu);
 	void (*vcpu_destroy)(struct hv_vcpu *vcpu);
@@ -178,6 +189,11 @@ struct hv_backend {
 	/* New guest TSC offset in vcpu->tsc_offset. */
 	void (*update_tsc)(struct hv_vcpu *vcpu);
 
+	/* Preemption off, IRQs on: the inner loop is about to begin on this
+	 * CPU. Another may hold parts of the control block: fetch them. NULL
+	 * where control blocks are plain memory.
+	 */
+	void (*attach)(struct hv_vcpu *vcpu);
 	/* IRQs off: the inner loop begins and ends; the thread keeps this CPU
 	 * in between.
 	 */
@@ -200,6 +216,7 @@ struct hv_backend {
 };
 
 extern const struct hv_backend hv_svm_backend;
+extern const struct hv_backend hv_vmx_backend;
 /* The back end in use: set once before the device exists. */
 extern const struct hv_backend *hv_backend;
 

@@ -15,6 +15,9 @@
 #include <linux/version.h>
 #include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
+#include <asm/reboot.h>
+#include <asm/special_insns.h>
+#include <asm/tlbflush.h>
 
 #ifndef __counted_by
 #define __counted_by(member)
@@ -34,6 +37,40 @@ static inline void hv_guest_ran(void)
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
+}
+
+/*
+ * What a crashing kernel calls on each CPU to have virtualisation switched off.
+ * Before 6.6 it looks at CR4 and needs no help; from 6.18 on only KVM may
+ * register. There is room for one, and KVM has it while it holds the CPUs,
+ * which is when we do not.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define hv_emergency_register(fn)	cpu_emergency_register_virt_callback(fn)
+#define hv_emergency_unregister(fn)	cpu_emergency_unregister_virt_callback(fn)
+#else
+#define hv_emergency_register(fn)	do { } while (0)
+#define hv_emergency_unregister(fn)	do { } while (0)
+#endif
+
+/*
+ * CR4.VMXE must stay set while VMX is on, and the kernel writes CR4 from a copy
+ * of its own that only its helpers change. From 6.18 on those are KVM's. There
+ * the bit is set by hand and VMX is on only while interrupts are off, during
+ * which the kernel does not write CR4.
+ */
+#ifndef HV_CR4_TRACKED
+#define HV_CR4_TRACKED	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0))
+#endif
+static inline void hv_cr4_update(unsigned long set, unsigned long clear)
+{
+#if HV_CR4_TRACKED
+	cr4_update_irqsoff(set, clear);
+#else
+	asm volatile("mov %0, %%cr4"
+		     : : "r" ((native_read_cr4() | set) & ~clear) : "memory");
 #endif
 }
 
@@ -70,6 +107,13 @@ static inline void hv_eventfd_signal(struct eventfd_ctx *ctx)
 #endif
 #ifndef X86_FEATURE_AMD_PSFD
 #define X86_FEATURE_AMD_PSFD	(13 * 32 + 28)
+#endif
+
+/* Event delivery by FRED came with 6.9. */
+#ifdef X86_FEATURE_FRED
+#define HV_FEATURE_FRED	X86_FEATURE_FRED
+#else
+#define HV_FEATURE_FRED	(12 * 32 + 17)
 #endif
 
 /* The flag in page tables for pages of DAX devices went away in 6.17. */

@@ -26,6 +26,49 @@
 			 X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_SMEP | \
 			 X86_CR4_SMAP | X86_CR4_PKE)
 
+static bool pae_paging(const struct hv_state *s)
+{
+	return (s->cr0 & X86_CR0_PG) && (s->cr4 & X86_CR4_PAE) &&
+	       !(s->efer & EFER_LMA);
+}
+
+/*
+ * With PAE paging a CPU reads the four top entries once, when CR0, CR3 or CR4
+ * is written (Intel volume 3, 4.4.1). Where it was not the CPU that wrote, they
+ * are read before the guest runs again.
+ */
+static void want_pdpte(struct hv_vcpu *vcpu)
+{
+	if (pae_paging(&vcpu->state))
+		hv_request(vcpu, HV_REQ_PDPTE);
+}
+
+/**
+ * hv_pdpte_load() - read the top entries of the guest's PAE paging
+ * @vcpu: its own thread, outside the inner loop
+ *
+ * An entry that a CPU would refuse, or that is not in memory, counts as absent:
+ * its use gives #PF.
+ */
+void hv_pdpte_load(struct hv_vcpu *vcpu)
+{
+	struct hv_state *s = &vcpu->state;
+	u64 reserved = GENMASK_ULL(63, vcpu->cpuid.phys_bits) |
+		       GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
+	int i;
+
+	hv_need(vcpu, HV_PART_CR);
+	if (!pae_paging(s))
+		return;
+	if (hv_read_gpa(vcpu->vm, s->cr3 & GENMASK_ULL(31, 5), s->pdpte,
+			sizeof(s->pdpte)))
+		memset(s->pdpte, 0, sizeof(s->pdpte));
+	for (i = 0; i < ARRAY_SIZE(s->pdpte); i++)
+		if (s->pdpte[i] & reserved)
+			s->pdpte[i] = 0;
+	hv_dirty(vcpu, HV_PART_PDPTE);
+}
+
 /**
  * hv_cr0_set() - the guest writes CR0
  * @vcpu: its own thread, hot or slow path
@@ -67,6 +110,7 @@ int hv_cr0_set(struct hv_vcpu *vcpu, u64 value)
 	}
 	s->cr0 = value;
 	hv_dirty(vcpu, HV_PART_CR);
+	want_pdpte(vcpu);
 	if (changed & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE))
 		hv_request(vcpu, HV_REQ_FLUSH_TLB);
 	return 0;
@@ -95,6 +139,7 @@ int hv_cr3_set(struct hv_vcpu *vcpu, u64 value)
 		return -EINVAL;
 	vcpu->state.cr3 = value;
 	hv_dirty(vcpu, HV_PART_CR);
+	want_pdpte(vcpu);
 	hv_request(vcpu, HV_REQ_FLUSH_TLB);
 	return 0;
 }
@@ -128,6 +173,7 @@ int hv_cr4_set(struct hv_vcpu *vcpu, u64 value)
 
 	s->cr4 = value;
 	hv_dirty(vcpu, HV_PART_CR);
+	want_pdpte(vcpu);
 	if (changed & CR4_PAGING)
 		hv_request(vcpu, HV_REQ_FLUSH_TLB);
 	if (changed & (X86_CR4_OSXSAVE | X86_CR4_PKE))

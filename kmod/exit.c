@@ -22,6 +22,8 @@ static int hot_interrupt(struct hv_vcpu *vcpu)
 	 * this thread holds none of its references: a guest that never exits
 	 * must not hold up grace periods.
 	 */
+	if (hv_backend->irqs_outside)
+		return HV_SLOW;
 	local_irq_enable();
 	/* STI holds interrupts off for one instruction: it must not be CLI. */
 	nop();
@@ -43,7 +45,7 @@ static int hot_window(struct hv_vcpu *vcpu)
 	return vcpu->lapic ? HV_RESUME : HV_SLOW;
 }
 
-static int slow_window(struct hv_vcpu *vcpu)
+static int slow_resume(struct hv_vcpu *vcpu)
 {
 	return HV_RESUME;
 }
@@ -359,6 +361,12 @@ static int hot_gp(struct hv_vcpu *vcpu)
 	return HV_RESUME;
 }
 
+/* Where the CPU does not do it the VMM is told; no current system does it. */
+static int slow_task_switch(struct hv_vcpu *vcpu)
+{
+	return hv_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION);
+}
+
 static int slow_shutdown(struct hv_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
@@ -411,7 +419,7 @@ int hv_internal_error(struct hv_vcpu *vcpu, u32 suberror)
 
 const hv_handler hv_hot_exit[HV_R_COUNT] = {
 	[HV_R_INTERRUPT] = hot_interrupt,
-	[HV_R_NMI] = hot_resume,	/* the host took it when GIF was set */
+	[HV_R_NMI] = hot_resume,	/* the back end has handed it on */
 	[HV_R_MACHINE_CHECK] = hot_resume,
 	[HV_R_WINDOW] = hot_window,
 	[HV_R_NMI_WINDOW] = hot_nmi_window,
@@ -432,6 +440,7 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 	[HV_R_INVD] = hot_slow,
 	[HV_R_MONITOR] = hot_ud,
 	[HV_R_MWAIT] = hot_ud,
+	[HV_R_TASK_SWITCH] = hot_slow,
 	[HV_R_UNDEFINED] = hot_ud,
 	[HV_R_INIT] = hot_resume,
 	[HV_R_SHUTDOWN] = hot_slow,
@@ -440,7 +449,8 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 };
 
 const hv_handler hv_slow_exit[HV_R_COUNT] = {
-	[HV_R_WINDOW] = slow_window,
+	[HV_R_INTERRUPT] = slow_resume,	/* taken by leaving the inner loop */
+	[HV_R_WINDOW] = slow_resume,
 	[HV_R_CPUID] = slow_cpuid,
 	[HV_R_HYPERCALL] = slow_hypercall,
 	[HV_R_RDMSR] = slow_rdmsr,
@@ -453,6 +463,7 @@ const hv_handler hv_slow_exit[HV_R_COUNT] = {
 	[HV_R_XSETBV] = slow_xsetbv,
 	[HV_R_WBINVD] = slow_skip,
 	[HV_R_INVD] = slow_skip,
+	[HV_R_TASK_SWITCH] = slow_task_switch,
 	[HV_R_SHUTDOWN] = slow_shutdown,
 	[HV_R_FAIL_ENTRY] = slow_fail_entry,
 	[HV_R_UNKNOWN] = slow_unknown,

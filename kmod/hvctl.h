@@ -84,6 +84,7 @@ struct hv_state {
 	bool nmi_blocked;		/* between NMI and IRET */
 
 	u64 cr0, cr3, cr4, efer;	/* HV_PART_CR */
+	u64 pdpte[4];			/* HV_PART_PDPTE */
 
 	struct kvm_segment seg[HV_SEGS];	/* HV_PART_SEG */
 	struct kvm_dtable gdt, idt;
@@ -111,6 +112,7 @@ enum hv_request {
 	HV_REQ_TRIPLE,		/* triple fault while an exit was handled */
 	HV_REQ_INIT,		/* INIT or SIPI came in */
 	HV_REQ_TSC,		/* tsc_offset changed */
+	HV_REQ_PDPTE,		/* PAE paging: the top of the tables may differ */
 	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
 };
 
@@ -433,6 +435,7 @@ int hv_cr3_set(struct hv_vcpu *vcpu, u64 value);
 int hv_cr4_set(struct hv_vcpu *vcpu, u64 value);
 int hv_efer_set(struct hv_vcpu *vcpu, u64 value, bool host);
 int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value);
+void hv_pdpte_load(struct hv_vcpu *vcpu);	/* HV_REQ_PDPTE, may sleep */
 bool hv_creg_valid(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
 static inline bool hv_long_mode(struct hv_vcpu *vcpu);
 

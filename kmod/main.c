@@ -94,10 +94,10 @@ static void cpu_off_ipi(void *unused)
 
 /*
  * A CPU with SVM or VMX on may ignore INIT, on which warm reboot and kexec
- * rely to start it again. With SVM that is so only while GIF is clear. After a
- * panic no notifier runs, but the NMI that stops a CPU then is an intercept
- * that svm_vmrun() follows with STGI: nothing is left to be done for a crash
- * kernel. (The kernel has one callback for that, which is KVM's.)
+ * rely to start it again. With VMX it always does; with SVM only while GIF is
+ * clear. After a panic no notifier runs. The NMI that stops a CPU then is an
+ * intercept that svm_vmrun() follows with STGI, so nothing is left to be done
+ * with SVM. For VMX there is the callback below.
  */
 static int reboot_notify(struct notifier_block *nb, unsigned long code, void *cmd)
 {
@@ -109,6 +109,13 @@ static struct notifier_block reboot_nb = {
 	.notifier_call = reboot_notify,
 };
 
+static void give_back_cpus(void)
+{
+	cpuhp_remove_state(hotplug_state);
+	if (hv_backend->cpu_emergency)
+		hv_emergency_unregister(hv_backend->cpu_emergency);
+}
+
 static struct miscdevice hv_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hvctl",
@@ -117,17 +124,23 @@ static struct miscdevice hv_misc = {
 
 static int __init choose_backend(void)
 {
-	static const struct hv_backend *const backends[] = { &hv_svm_backend };
-	int i, r = -EOPNOTSUPP;
+	static const struct hv_backend *const backends[] = {
+		&hv_svm_backend,
+		&hv_vmx_backend,
+	};
+	int i, r;
 
 	for (i = 0; i < ARRAY_SIZE(backends); i++) {
+		if (!backends[i]->present())
+			continue;
 		r = backends[i]->probe();
-		if (!r) {
+		if (!r)
 			hv_backend = backends[i];
-			break;
-		}
+		return r;
 	}
-	return r;
+	/* Firmware that turns an extension off hides it on some machines. */
+	pr_err("this CPU has neither SVM nor VMX, or the firmware hides it\n");
+	return -EOPNOTSUPP;
 }
 
 static int __init hvctl_init(void)
@@ -154,6 +167,8 @@ static int __init hvctl_init(void)
 		goto err_irqfd;
 	hotplug_state = r;
 
+	if (hv_backend->cpu_emergency)
+		hv_emergency_register(hv_backend->cpu_emergency);
 	register_syscore_ops(&syscore);
 	r = register_reboot_notifier(&reboot_nb);
 	if (r)
@@ -174,7 +189,7 @@ err_reboot:
 	unregister_reboot_notifier(&reboot_nb);
 err_hotplug:
 	unregister_syscore_ops(&syscore);
-	cpuhp_remove_state(hotplug_state);
+	give_back_cpus();
 err_irqfd:
 	hv_irqfd_exit();
 err_clock:
@@ -190,7 +205,7 @@ static void __exit hvctl_exit(void)
 	hv_netlink_exit();
 	unregister_reboot_notifier(&reboot_nb);
 	unregister_syscore_ops(&syscore);
-	cpuhp_remove_state(hotplug_state);
+	give_back_cpus();
 	hv_irqfd_exit();
 	hv_clock_exit();
 	hv_backend->teardown();

@@ -113,6 +113,7 @@ int hv_sregs_set(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs)
 			.type = HV_EV_INTERRUPT, .vector = irq, .redo = 1,
 		};
 	hv_cpuid_refresh(vcpu);
+	hv_request(vcpu, HV_REQ_PDPTE);
 	hv_request(vcpu, HV_REQ_FLUSH_TLB);
 	hv_request(vcpu, HV_REQ_EVENT);
 	return 0;

@@ -38,6 +38,7 @@
 	{ HV_R_INVD,		"invd" },		\
 	{ HV_R_MONITOR,		"monitor" },		\
 	{ HV_R_MWAIT,		"mwait" },		\
+	{ HV_R_TASK_SWITCH,	"task_switch" },	\
 	{ HV_R_UNDEFINED,	"undefined" },		\
 	{ HV_R_INIT,		"init" },		\
 	{ HV_R_SHUTDOWN,	"shutdown" },		\

@@ -162,6 +162,8 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init)
 		hv_need(vcpu, HV_PART_ALL);
 	hv_backend->vcpu_reset(vcpu);
 	hv_state_reset(vcpu, init);
+	/* The control block is blank now, and has to get what survives too. */
+	hv_dirty(vcpu, HV_PART_ALL);
 	hv_fpu_reset(vcpu, init);
 	if (!init) {
 		hv_msr_reset(vcpu);
@@ -356,6 +358,8 @@ static int serve_requests(struct hv_vcpu *vcpu)
 	}
 	if (test_and_take(vcpu, HV_REQ_INIT))
 		hv_vcpu_serve_init(vcpu);
+	if (test_and_take(vcpu, HV_REQ_PDPTE))
+		hv_pdpte_load(vcpu);
 	if (test_and_take(vcpu, HV_REQ_CLOCK))
 		hv_clock_update(vcpu);
 	if (test_and_take(vcpu, HV_REQ_STEAL))
@@ -419,6 +423,8 @@ static int inner_loop(struct hv_vcpu *vcpu)
 	u64 start;
 
 	hv_fpu_enter(vcpu);
+	if (hv_backend->attach)
+		hv_backend->attach(vcpu);
 	local_irq_disable();
 	if (!enter_inside(vcpu)) {
 		/* This CPU is going down: let the scheduler move us. */

@@ -23,6 +23,14 @@ u64 svm_iopm_pa(void)
 }
 
 /**
+ * svm_present() - whether the kernel sees SVM on this CPU
+ */
+bool svm_present(void)
+{
+	return boot_cpu_has(X86_FEATURE_SVM);
+}
+
+/**
  * svm_probe() - whether this machine can run guests by SVM
  *
  * Reads the CPUID leaf 0x8000000a (APM vol 3, E.4.9) and VM_CR.
@@ -34,11 +42,6 @@ int svm_probe(void)
 	u32 eax, ebx, ecx, edx;
 	u64 vm_cr;
 
-	if (!boot_cpu_has(X86_FEATURE_SVM)) {
-		/* Firmware that turns SVM off hides the bit on some machines. */
-		pr_err("this CPU has no SVM, or the firmware hides it\n");
-		return -EOPNOTSUPP;
-	}
 	if (!rdmsrl_safe(MSR_VM_CR, &vm_cr) &&
 	    (vm_cr & SVM_VM_CR_SVM_DIS_MASK)) {
 		pr_err("SVM is disabled by the firmware: enable it in the BIOS set-up\n");
@@ -63,17 +66,6 @@ int svm_probe(void)
 		.nr_asids = ebx,
 	};
 	return 0;
-}
-
-/**
- * svm_cpu_busy() - somebody else has set EFER.SVME on this CPU
- */
-bool svm_cpu_busy(void)
-{
-	u64 efer;
-
-	rdmsrl(MSR_EFER, efer);
-	return efer & EFER_SVME;
 }
 
 static void free_cpu_pages(void)

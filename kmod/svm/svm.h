@@ -107,8 +107,8 @@ static inline void svm_intercept(struct svm_vcpu *svm, u32 bit, bool on)
 }
 
 /* caps.c */
+bool svm_present(void);
 int svm_probe(void);
-bool svm_cpu_busy(void);
 int svm_setup(void);			/* __init */
 void svm_teardown(void);
 int svm_cpu_enable(void);

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From VMX's exit reasons (appendix C) and their qualifications (28.2) to
+ * neutral ones.
+ */
+#include <asm/debugreg.h>
+#include <asm/trapnr.h>
+
+#include "insn.h"
+#include "vmx.h"
+
+/* Reasons without a name in the kernel's headers. */
+#define EXIT_REASON_GETSEC	11
+#define EXIT_REASON_ENCLV	70
+
+/* DR6.BD and DR7.GD: a debug register was touched while that is forbidden. */
+#define DR6_BD	BIT(13)
+#define DR7_GD	BIT(13)
+
+/* Unlisted reasons are zero: HV_R_INTERRUPT is stored one up. */
+#define R(reason)	(HV_R_##reason + 1)
+
+static const u8 reasons[] = {
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = R(INTERRUPT),
+	[EXIT_REASON_TRIPLE_FAULT] = R(SHUTDOWN),
+	[EXIT_REASON_INIT_SIGNAL] = R(INIT),
+	[EXIT_REASON_INTERRUPT_WINDOW] = R(WINDOW),
+	[EXIT_REASON_NMI_WINDOW] = R(NMI_WINDOW),
+	[EXIT_REASON_TASK_SWITCH] = R(TASK_SWITCH),
+	[EXIT_REASON_CPUID] = R(CPUID),
+	/* Exits only where CR4.SMXE is set, which no guest can. */
+	[EXIT_REASON_GETSEC] = R(UNDEFINED),
+	[EXIT_REASON_HLT] = R(HLT),
+	[EXIT_REASON_INVD] = R(INVD),
+	[EXIT_REASON_RDPMC] = R(RDPMC),
+	[EXIT_REASON_VMCALL] = R(HYPERCALL),
+	/* VMX itself is not offered to guests. */
+	[EXIT_REASON_VMCLEAR ... EXIT_REASON_VMON] = R(UNDEFINED),
+	[EXIT_REASON_CR_ACCESS] = R(CR),
+	[EXIT_REASON_DR_ACCESS] = R(DR),
+	[EXIT_REASON_IO_INSTRUCTION] = R(IO),
+	[EXIT_REASON_MSR_READ] = R(RDMSR),
+	[EXIT_REASON_MSR_WRITE] = R(WRMSR),
+	[EXIT_REASON_MWAIT_INSTRUCTION] = R(MWAIT),
+	[EXIT_REASON_MONITOR_INSTRUCTION] = R(MONITOR),
+	[EXIT_REASON_PAUSE_INSTRUCTION] = R(PAUSE),
+	[EXIT_REASON_EPT_VIOLATION] = R(FAULT),
+	[EXIT_REASON_INVEPT] = R(UNDEFINED),
+	[EXIT_REASON_INVVPID] = R(UNDEFINED),
+	[EXIT_REASON_WBINVD] = R(WBINVD),
+	[EXIT_REASON_XSETBV] = R(XSETBV),
+	[EXIT_REASON_VMFUNC] = R(UNDEFINED),
+	[EXIT_REASON_ENCLS] = R(UNDEFINED),
+	[EXIT_REASON_ENCLV] = R(UNDEFINED),
+};
+
+/*
+ * Instructions that exit before they do anything: their length is known, no
+ * event can have been under delivery.
+ */
+#define PLAIN	(BIT_ULL(EXIT_REASON_CPUID) | BIT_ULL(EXIT_REASON_HLT) | \
+		 BIT_ULL(EXIT_REASON_INVD) | BIT_ULL(EXIT_REASON_RDPMC) | \
+		 BIT_ULL(EXIT_REASON_VMCALL) | \
+		 BIT_ULL(EXIT_REASON_CR_ACCESS) | \
+		 BIT_ULL(EXIT_REASON_DR_ACCESS) | \
+		 BIT_ULL(EXIT_REASON_IO_INSTRUCTION) | \
+		 BIT_ULL(EXIT_REASON_MSR_READ) | \
+		 BIT_ULL(EXIT_REASON_MSR_WRITE) | \
+		 BIT_ULL(EXIT_REASON_WBINVD) | BIT_ULL(EXIT_REASON_XSETBV))
+
+static enum hv_reason reason_of(u32 basic)
+{
+	if (basic < ARRAY_SIZE(reasons) && reasons[basic])
+		return reasons[basic] - 1;
+	return HV_R_UNKNOWN;
+}
+
+/* What the guest was being given when it exited goes back in line, 28.2.4. */
+static void take_back_event(struct hv_vcpu *vcpu, u32 info)
+{
+	struct hv_event *ev = &vcpu->event;
+
+	switch (info & VECTORING_INFO_TYPE_MASK) {
+	case INTR_TYPE_EXT_INTR:
+		ev->type = HV_EV_INTERRUPT;
+		break;
+	case INTR_TYPE_NMI_INTR:
+		ev->type = HV_EV_NMI;
+		/* An entry cannot inject one while they are blocked. */
+		vcpu->state.nmi_blocked = false;
+		break;
+	case INTR_TYPE_HARD_EXCEPTION:
+		ev->type = HV_EV_EXCEPTION;
+		break;
+	default:
+		/* INT n, INT3 and INTO: RIP is at them, they run again. */
+		return;
+	}
+	ev->vector = info & VECTORING_INFO_VECTOR_MASK;
+	ev->has_error = !!(info & VECTORING_INFO_DELIVER_CODE_MASK);
+	if (ev->has_error)
+		ev->error = vmcs_read(IDT_VECTORING_ERROR_CODE);
+	ev->redo = true;
+}
+
+/*
+ * The exit may have come in the middle of an IRET that had opened NMIs again
+ * (28.2.3): it will be run once more, so they are still blocked.
+ */
+static void undo_iret(struct hv_vcpu *vcpu, u64 info)
+{
+	if ((info & INTR_INFO_UNBLOCK_NMI) && vcpu->event.type == HV_EV_NONE)
+		vcpu->state.nmi_blocked = true;
+}
+
+/* Qualification of IN and OUT, table 28-5. */
+static void get_io(struct hv_exit *exit, u64 info)
+{
+	u32 operands;
+
+	exit->io.port = info >> 16;
+	exit->io.size = (info & 7) + 1;
+	exit->io.in = info >> 3 & 1;
+	exit->io.string = info >> 4 & 1;
+	exit->io.rep = info >> 5 & 1;
+	exit->io.addr_size = 0;
+	exit->io.seg = -1;
+	if (exit->io.string && (vmx_caps.basic & VMX_BASIC_INOUT)) {
+		/* Table 28-8: address size, and the segment of OUTS. */
+		operands = vmcs_read(VMX_INSTRUCTION_INFO);
+		exit->io.addr_size = 2 << (operands >> 7 & 7);
+		exit->io.seg = operands >> 15 & 7;
+	}
+}
+
+/* Qualification of EPT violations, table 28-7. */
+static void get_fault(struct hv_exit *exit, u64 info)
+{
+	u32 access = HV_ACC_READ;
+
+	if (info & EPT_VIOLATION_ACC_WRITE)
+		access = HV_ACC_WRITE;
+	else if (info & EPT_VIOLATION_ACC_INSTR)
+		access = HV_ACC_EXEC;
+	if (info & EPT_VIOLATION_RWX_MASK)
+		access |= HV_ACC_PRESENT;
+	/* Without a linear address it was MOV to CR3 reading PDPTEs. */
+	if (!(info & EPT_VIOLATION_GVA_IS_VALID) ||
+	    !(info & EPT_VIOLATION_GVA_TRANSLATED))
+		access |= HV_ACC_WALK;
+	exit->fault.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	exit->fault.access = access;
+}
+
+/* Qualification of control-register accesses, table 28-3. */
+static void get_cr(struct hv_exit *exit, u64 info)
+{
+	u8 type = (info & CONTROL_REG_ACCESS_TYPE) >> 4;
+
+	exit->cr.nr = info & 15;
+	exit->cr.gpr = info >> 8 & 15;
+	exit->cr.write = type != 1;
+	exit->cr.clts = type == 2;
+	exit->cr.lmsw = type == 3;
+	exit->cr.msw = info >> LMSW_SOURCE_DATA_SHIFT;
+}
+
+/*
+ * What #DB would have left in DR6 and DR7, had it not exited (28.1): table 28-2.
+ */
+static void get_debug(struct hv_vcpu *vcpu, u64 info)
+{
+	struct hv_state *st = &vcpu->state;
+
+	hv_need(vcpu, HV_PART_DR);
+	st->dr6 &= ~DR_TRAP_BITS;
+	st->dr6 |= info & (DR_TRAP_BITS | DR_STEP | DR6_BD);
+	st->dr7 &= ~DR7_GD;
+	st->debugctl &= ~(DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF);
+	hv_dirty(vcpu, HV_PART_DR);
+}
+
+static void get_exception(struct hv_vcpu *vcpu, u32 info)
+{
+	struct hv_exit *exit = &vcpu->exit;
+
+	exit->reason = HV_R_EXCEPTION;
+	exit->exception.vector = info & INTR_INFO_VECTOR_MASK;
+	exit->exception.has_error = !!(info & INTR_INFO_DELIVER_CODE_MASK);
+	exit->exception.error = 0;
+	exit->exception.address = 0;
+	if (exit->exception.has_error)
+		exit->exception.error = vmcs_read(VM_EXIT_INTR_ERROR_CODE);
+	if (exit->exception.vector == X86_TRAP_DB) {
+		/* INT1 is a trap: its handler returns behind it. */
+		if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
+			vcpu->state.rip += vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+		else
+			get_debug(vcpu, exit->hw[1]);
+	}
+}
+
+/* An exception of the guest, or an NMI or machine check of the host. */
+static void exception_or_nmi(struct hv_vcpu *vcpu)
+{
+	struct hv_exit *exit = &vcpu->exit;
+	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
+
+	exit->hw[2] = info;
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR) {
+		/*
+		 * The exit has taken the NMI, and blocked the next one until
+		 * the handler's IRET.
+		 */
+		exit->reason = HV_R_NMI;
+		asm volatile("int $2");
+		return;
+	}
+	if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC) {
+		/* The host reads the banks. */
+		exit->reason = HV_R_MACHINE_CHECK;
+		asm volatile("int $0x12");
+		return;
+	}
+	undo_iret(vcpu, info);
+	get_exception(vcpu, info);
+}
+
+static void failed_entry(struct hv_exit *exit, u32 reason)
+{
+	exit->reason = HV_R_FAIL_ENTRY;
+	exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+	if ((u16)reason == EXIT_REASON_MCE_DURING_VMENTRY)
+		asm volatile("int $0x12");
+}
+
+/**
+ * vmx_translate_exit() - fill vcpu->exit from the VMCS
+ * @vcpu: the vCPU, just back from the guest
+ * @reason: the exit-reason field
+ */
+void vmx_translate_exit(struct hv_vcpu *vcpu, u32 reason)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	struct hv_exit *exit = &vcpu->exit;
+	u16 basic = reason;
+	u32 vectoring;
+
+	exit->hw[0] = reason;
+	exit->hw[1] = 0;
+	exit->hw[2] = 0;
+	exit->insn_bytes = 0;
+	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
+		failed_entry(exit, reason);
+		return;
+	}
+	vmx->launched = true;
+	exit->reason = reason_of(basic);
+
+	if (basic < 64 && (PLAIN & BIT_ULL(basic))) {
+		exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+	} else {
+		exit->insn_len = 0;
+		vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
+		if (unlikely(vectoring & VECTORING_INFO_VALID_MASK))
+			take_back_event(vcpu, vectoring);
+	}
+
+	switch (basic) {
+	case EXIT_REASON_IO_INSTRUCTION:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		get_io(exit, exit->hw[1]);
+		break;
+	case EXIT_REASON_EPT_VIOLATION:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		undo_iret(vcpu, exit->hw[1]);
+		get_fault(exit, exit->hw[1]);
+		break;
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		/* The core is going to let it in. */
+		vmx->host_moved = true;
+		break;
+	case EXIT_REASON_CR_ACCESS:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		get_cr(exit, exit->hw[1]);
+		break;
+	case EXIT_REASON_DR_ACCESS:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		exit->dr.nr = exit->hw[1] & DEBUG_REG_ACCESS_NUM;
+		exit->dr.write = !(exit->hw[1] & TYPE_MOV_FROM_DR);
+		exit->dr.gpr = DEBUG_REG_ACCESS_REG(exit->hw[1]);
+		break;
+	case EXIT_REASON_EXCEPTION_NMI:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		exception_or_nmi(vcpu);
+		break;
+	case EXIT_REASON_TASK_SWITCH:
+		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
+		break;
+	case EXIT_REASON_EPT_MISCONFIG:
+		exit->hw[1] = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+		break;
+	default:
+		break;
+	}
+}
+
+const struct hv_backend hv_vmx_backend = {
+	.name = "VMX",
+	.uapi_id = HVCTL_BACKEND_VMX,
+	.pte = &hv_ept_format,
+	.irqs_outside = !HV_CR4_TRACKED,
+	.present = vmx_present,
+	.probe = vmx_probe,
+	.setup = vmx_setup,
+	.teardown = vmx_teardown,
+	.cpu_enable = vmx_cpu_enable,
+	.cpu_disable = vmx_cpu_disable,
+	.cpu_emergency = vmx_cpu_emergency,
+	.vcpu_create = vmx_vcpu_create,
+	.vcpu_destroy = vmx_vcpu_destroy,
+	.vcpu_reset = vmx_vcpu_reset,
+	.fetch = vmx_fetch,
+	.store = vmx_store,
+	.update_intercepts = vmx_update_intercepts,
+	.update_tsc = vmx_update_tsc,
+	.attach = vmx_attach,
+	.begin = vmx_begin,
+	.end = vmx_end,
+	.vcpu_load = vmx_vcpu_load,
+	.flush_tlb = vmx_flush_tlb,
+	.enter = vmx_enter,
+	.dump = vmx_dump,
+};
