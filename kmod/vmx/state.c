@@ -153,6 +153,19 @@ static void store_cr(struct vmx_vcpu *vmx, const struct hv_state *st)
 	vmcs_write(GUEST_IA32_EFER, st->efer);
 }
 
+/*
+ * A guest may be in long mode before it has loaded TR; an entry wants a 64-bit
+ * TSS there then (27.3.1.2).
+ */
+static void widen_tr(void)
+{
+	u32 ar = vmcs_read(GUEST_TR_AR_BYTES);
+
+	if ((ar & VMX_AR_TYPE_MASK) != VMX_AR_TYPE_BUSY_64_TSS)
+		vmcs_write(GUEST_TR_AR_BYTES, (ar & ~VMX_AR_TYPE_MASK) |
+					      VMX_AR_TYPE_BUSY_64_TSS);
+}
+
 /**
  * vmx_store() - vcpu->state to VMCS
  * @vcpu: the vCPU, in the inner loop
@@ -180,6 +193,8 @@ void vmx_store(struct hv_vcpu *vcpu, u32 parts)
 		vmcs_write(GUEST_IDTR_BASE, st->idt.base);
 		vmcs_write(GUEST_IDTR_LIMIT, st->idt.limit);
 	}
+	if ((parts & (HV_PART_CR | HV_PART_SEG)) && vmx->long_mode)
+		widen_tr();
 	if (parts & HV_PART_MSR) {
 		vmcs_write(GUEST_SYSENTER_CS, st->sysenter_cs);
 		vmcs_write(GUEST_SYSENTER_ESP, st->sysenter_esp);
