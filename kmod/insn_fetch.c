@@ -175,11 +175,29 @@ static void keep_bytes(struct hv_vcpu *vcpu, const union code *code, u8 n)
 	vcpu->exit.insn_bytes = n;
 }
 
+/* A device is mostly touched by one instruction, many times over. */
+static int decode_mmio(struct hv_vcpu *vcpu, const union code *code, u8 n)
+{
+	struct hv_mmio *m = &vcpu->mmio;
+	u8 mode = code_mode(vcpu);
+	bool full = n == HV_INSN_MAX;
+	int ret;
+
+	if (full && m->mode == mode && m->bytes[0] == code->word[0] &&
+	    m->bytes[1] == code->word[1])
+		return 0;
+	ret = hv_insn_decode_mmio(code->byte, n, mode, &m->insn);
+	m->mode = !ret && full ? mode : 0;
+	m->bytes[0] = code->word[0];
+	m->bytes[1] = code->word[1];
+	return ret;
+}
+
 static int decode(struct hv_vcpu *vcpu, bool mmio, const union code *code, u8 n,
 		  struct hv_insn *insn)
 {
 	if (mmio)
-		return hv_insn_decode_mmio(code->byte, n, code_mode(vcpu), insn);
+		return decode_mmio(vcpu, code, n);
 	return hv_insn_decode_exit(code->byte, n, code_mode(vcpu),
 				   vcpu->exit.reason, insn);
 }
@@ -193,7 +211,7 @@ static int decode_slow(struct hv_vcpu *vcpu, bool mmio, struct hv_insn *insn,
 {
 	u64 rip = hv_linear_rip(vcpu);
 	u8 n = min_t(u32, HV_INSN_MAX, PAGE_SIZE - offset_in_page(rip));
-	union code code;
+	union code code = { };
 	int got;
 
 	vcpu->exit.insn_bytes = 0;
@@ -522,6 +540,7 @@ int hv_mmio_decode(struct hv_vcpu *vcpu, bool atomic)
 
 	if (exit->insn_bytes) {
 		/* Decode assists: the CPU has kept what it fetched. */
+		vcpu->mmio.mode = 0;
 		got = hv_insn_decode_mmio(exit->insn, exit->insn_bytes,
 					  code_mode(vcpu), insn);
 		if (!got)

@@ -207,6 +207,9 @@ struct hv_fetch {
  * @old: what was read, for XCHG
  * @rflags: RFLAGS after the instruction
  * @rip: of the instruction; a VMM that moved RIP has given the access up
+ * @bytes: of which @insn was decoded, and what follows them
+ * @mode: bytes of an address in the code segment then; 0 when @bytes says
+ *	  nothing
  */
 struct hv_mmio {
 	struct hv_insn insn;
@@ -217,6 +220,8 @@ struct hv_mmio {
 	u64 old;
 	u64 rflags;
 	u64 rip;
+	u64 bytes[2];
+	u8 mode;
 };
 
 /**

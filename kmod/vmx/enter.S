@@ -15,8 +15,30 @@
 /* struct hv_vcpu begins with the general registers, in encoding order. */
 #define GPR(n)	((n) * 8)
 
+/* The beginning of struct vmx_vcpu, which vmx_vcpu_create() compares. */
+#define VMX_HOST_RSP	0
+#define VMX_GUEST_SPEC	8
+#define VMX_HOST_SPEC	16
+#define VMX_LAUNCHED	24
+
 /* enum vmcs_field, which is C */
 #define FIELD_HOST_RSP	0x6c14
+
+/* SPEC_CTRL, when that of host and guest differ. */
+.macro SWITCH_SPEC_CTRL from:req to:req
+	ALTERNATIVE "jmp .Lsame_\@", "", X86_FEATURE_MSR_SPEC_CTRL
+	mov	\to(%rsi), %rax
+	cmp	\from(%rsi), %rax
+	je	.Lguessed_\@
+	mov	%rax, %rdx
+	shr	$32, %rdx
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	wrmsr
+.Lguessed_\@:
+	/* A CPU that guesses wrong about the jump must not get further. */
+	lfence
+.Lsame_\@:
+.endm
 
 	.section .rodata
 	.balign	2
@@ -29,11 +51,7 @@ SYM_DATA_LOCAL(verw_selector, .word __KERNEL_DS)
  * vmx_vmenter - run the guest until its next exit
  * @vcpu (%rdi): general registers are loaded from and stored to its start,
  *		 but for RSP, which is in the VMCS
- * @vmx (%rsi): begins with HOST_RSP as last written
- * @launched (%dl): VMRESUME, not VMLAUNCH
- * @guest_spec_ctrl (%rcx): SPEC_CTRL while the guest runs
- * @host_spec_ctrl (%r8): SPEC_CTRL of the host; equal to the former when the
- *			  MSR is absent
+ * @vmx (%rsi): the fields above
  *
  * Called and returns with IF=0: physical interrupts and NMIs exit whatever the
  * guest's IF, and the interrupt stays pending until the host opens IF.
@@ -47,29 +65,20 @@ SYM_FUNC_START(vmx_vmenter)
 	push	%r13
 	push	%r12
 	push	%rbx
-	push	%r8			/* 0x10(%rsp) host SPEC_CTRL */
-	push	%rcx			/* 0x08(%rsp) guest SPEC_CTRL */
-	push	%rdi			/* 0x00(%rsp) vCPU */
+	push	%rsi			/* 0x08(%rsp) struct vmx_vcpu */
+	push	%rdi			/* 0x00(%rsp) struct hv_vcpu */
 
 	/* The stack is as deep as at the last entry, nearly always. */
-	cmp	%rsp, (%rsi)
+	cmp	%rsp, VMX_HOST_RSP(%rsi)
 	je	1f
-	mov	%rsp, (%rsi)
+	mov	%rsp, VMX_HOST_RSP(%rsi)
 	mov	$FIELD_HOST_RSP, %eax
 	vmwrite	%rsp, %rax
 1:
-	/* The flags survive all of the MOVs below. */
-	mov	%edx, %ebx
-	cmp	%rcx, %r8
-	je	2f
-	mov	%ecx, %eax
-	mov	%rcx, %rdx
-	shr	$32, %rdx
-	mov	$MSR_IA32_SPEC_CTRL, %ecx
-	wrmsr
-2:
-	/* VERW changes ZF, and nothing else: CF says which instruction. */
-	bt	$0, %ebx
+	SWITCH_SPEC_CTRL VMX_HOST_SPEC VMX_GUEST_SPEC
+
+	/* CF tells which instruction. Nothing up to there changes it. */
+	cmpb	$1, VMX_LAUNCHED(%rsi)
 
 	mov	GPR(0)(%rdi), %rax
 	mov	GPR(1)(%rdi), %rcx
@@ -87,14 +96,15 @@ SYM_FUNC_START(vmx_vmenter)
 	mov	GPR(15)(%rdi), %r15
 	mov	GPR(7)(%rdi), %rdi
 
+	/* Changes ZF only. */
 	ALTERNATIVE "", "verw verw_selector(%rip)", HV_FEATURE_CLEAR_CPU_BUF_VM
 
-	jnc	3f
+	jc	2f
 	vmresume
-	jmp	4f
-3:
+	jmp	3f
+2:
 	vmlaunch
-4:
+3:
 	/* Here only after a failure, which has set CF or ZF. */
 	jbe	.Lfailed
 
@@ -125,8 +135,7 @@ SYM_INNER_LABEL(vmx_vmexit, SYM_L_GLOBAL)
 
 .Lback:
 	add	$8, %rsp
-	pop	%rcx
-	pop	%rax
+	pop	%rsi
 
 	/*
 	 * The guest has trained the predictors. Its return addresses are
@@ -135,15 +144,7 @@ SYM_INNER_LABEL(vmx_vmexit, SYM_L_GLOBAL)
 	 */
 	FILL_RETURN_BUFFER %rdx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, \
 			   X86_FEATURE_RSB_VMEXIT_LITE
-	cmp	%rcx, %rax
-	je	5f
-	mov	%rax, %rdx
-	shr	$32, %rdx
-	mov	$MSR_IA32_SPEC_CTRL, %ecx
-	wrmsr
-5:
-	/* A CPU that guesses wrong about the jump must not get further. */
-	ALTERNATIVE "", "lfence", X86_FEATURE_MSR_SPEC_CTRL
+	SWITCH_SPEC_CTRL VMX_GUEST_SPEC VMX_HOST_SPEC
 	HV_CLEAR_BRANCH_HISTORY
 
 	/*
@@ -154,7 +155,6 @@ SYM_INNER_LABEL(vmx_vmexit, SYM_L_GLOBAL)
 	mov	%ebx, %eax
 	xor	%ecx, %ecx
 	xor	%edx, %edx
-	xor	%esi, %esi
 	xor	%edi, %edi
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d

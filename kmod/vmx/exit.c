@@ -17,63 +17,54 @@
 #define DR6_BD	BIT(13)
 #define DR7_GD	BIT(13)
 
+/*
+ * What is told of an exit.
+ * PLAIN: an instruction that exits before it does anything: its length is
+ *	  known, and no event can have been under delivery.
+ * MORE: there is something to be read besides.
+ */
+#define PLAIN	BIT(0)
+#define MORE	BIT(1)
+
 /* Unlisted reasons are zero: HV_R_INTERRUPT is stored one up. */
 #define R(reason)	(HV_R_##reason + 1)
 
-static const u8 reasons[] = {
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = R(INTERRUPT),
-	[EXIT_REASON_TRIPLE_FAULT] = R(SHUTDOWN),
-	[EXIT_REASON_INIT_SIGNAL] = R(INIT),
-	[EXIT_REASON_INTERRUPT_WINDOW] = R(WINDOW),
-	[EXIT_REASON_NMI_WINDOW] = R(NMI_WINDOW),
-	[EXIT_REASON_TASK_SWITCH] = R(TASK_SWITCH),
-	[EXIT_REASON_CPUID] = R(CPUID),
+static const struct {
+	u8 reason, flags;
+} exits[] = {
+	[EXIT_REASON_EXCEPTION_NMI] = { R(EXCEPTION), MORE },
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = { R(INTERRUPT), MORE },
+	[EXIT_REASON_TRIPLE_FAULT] = { R(SHUTDOWN) },
+	[EXIT_REASON_INIT_SIGNAL] = { R(INIT) },
+	[EXIT_REASON_INTERRUPT_WINDOW] = { R(WINDOW) },
+	[EXIT_REASON_NMI_WINDOW] = { R(NMI_WINDOW) },
+	[EXIT_REASON_TASK_SWITCH] = { R(TASK_SWITCH), MORE },
+	[EXIT_REASON_CPUID] = { R(CPUID), PLAIN },
 	/* Exits only where CR4.SMXE is set, which no guest can. */
-	[EXIT_REASON_GETSEC] = R(UNDEFINED),
-	[EXIT_REASON_HLT] = R(HLT),
-	[EXIT_REASON_INVD] = R(INVD),
-	[EXIT_REASON_RDPMC] = R(RDPMC),
-	[EXIT_REASON_VMCALL] = R(HYPERCALL),
+	[EXIT_REASON_GETSEC] = { R(UNDEFINED) },
+	[EXIT_REASON_HLT] = { R(HLT), PLAIN },
+	[EXIT_REASON_INVD] = { R(INVD), PLAIN },
+	[EXIT_REASON_RDPMC] = { R(RDPMC), PLAIN },
+	[EXIT_REASON_VMCALL] = { R(HYPERCALL), PLAIN },
 	/* VMX itself is not offered to guests. */
-	[EXIT_REASON_VMCLEAR ... EXIT_REASON_VMON] = R(UNDEFINED),
-	[EXIT_REASON_CR_ACCESS] = R(CR),
-	[EXIT_REASON_DR_ACCESS] = R(DR),
-	[EXIT_REASON_IO_INSTRUCTION] = R(IO),
-	[EXIT_REASON_MSR_READ] = R(RDMSR),
-	[EXIT_REASON_MSR_WRITE] = R(WRMSR),
-	[EXIT_REASON_MWAIT_INSTRUCTION] = R(MWAIT),
-	[EXIT_REASON_MONITOR_INSTRUCTION] = R(MONITOR),
-	[EXIT_REASON_PAUSE_INSTRUCTION] = R(PAUSE),
-	[EXIT_REASON_EPT_VIOLATION] = R(FAULT),
-	[EXIT_REASON_INVEPT] = R(UNDEFINED),
-	[EXIT_REASON_INVVPID] = R(UNDEFINED),
-	[EXIT_REASON_WBINVD] = R(WBINVD),
-	[EXIT_REASON_XSETBV] = R(XSETBV),
-	[EXIT_REASON_VMFUNC] = R(UNDEFINED),
-	[EXIT_REASON_ENCLS] = R(UNDEFINED),
-	[EXIT_REASON_ENCLV] = R(UNDEFINED),
+	[EXIT_REASON_VMCLEAR ... EXIT_REASON_VMON] = { R(UNDEFINED) },
+	[EXIT_REASON_CR_ACCESS] = { R(CR), PLAIN | MORE },
+	[EXIT_REASON_DR_ACCESS] = { R(DR), PLAIN | MORE },
+	[EXIT_REASON_IO_INSTRUCTION] = { R(IO), PLAIN | MORE },
+	[EXIT_REASON_MSR_READ] = { R(RDMSR), PLAIN },
+	[EXIT_REASON_MSR_WRITE] = { R(WRMSR), PLAIN },
+	[EXIT_REASON_MWAIT_INSTRUCTION] = { R(MWAIT) },
+	[EXIT_REASON_MONITOR_INSTRUCTION] = { R(MONITOR) },
+	[EXIT_REASON_PAUSE_INSTRUCTION] = { R(PAUSE) },
+	[EXIT_REASON_EPT_VIOLATION] = { R(FAULT), MORE },
+	[EXIT_REASON_INVEPT] = { R(UNDEFINED) },
+	[EXIT_REASON_INVVPID] = { R(UNDEFINED) },
+	[EXIT_REASON_WBINVD] = { R(WBINVD), PLAIN },
+	[EXIT_REASON_XSETBV] = { R(XSETBV), PLAIN },
+	[EXIT_REASON_VMFUNC] = { R(UNDEFINED) },
+	[EXIT_REASON_ENCLS] = { R(UNDEFINED) },
+	[EXIT_REASON_ENCLV] = { R(UNDEFINED) },
 };
-
-/*
- * Instructions that exit before they do anything: their length is known, no
- * event can have been under delivery.
- */
-#define PLAIN	(BIT_ULL(EXIT_REASON_CPUID) | BIT_ULL(EXIT_REASON_HLT) | \
-		 BIT_ULL(EXIT_REASON_INVD) | BIT_ULL(EXIT_REASON_RDPMC) | \
-		 BIT_ULL(EXIT_REASON_VMCALL) | \
-		 BIT_ULL(EXIT_REASON_CR_ACCESS) | \
-		 BIT_ULL(EXIT_REASON_DR_ACCESS) | \
-		 BIT_ULL(EXIT_REASON_IO_INSTRUCTION) | \
-		 BIT_ULL(EXIT_REASON_MSR_READ) | \
-		 BIT_ULL(EXIT_REASON_MSR_WRITE) | \
-		 BIT_ULL(EXIT_REASON_WBINVD) | BIT_ULL(EXIT_REASON_XSETBV))
-
-static enum hv_reason reason_of(u32 basic)
-{
-	if (basic < ARRAY_SIZE(reasons) && reasons[basic])
-		return reasons[basic] - 1;
-	return HV_R_UNKNOWN;
-}
 
 /* What the guest was being given when it exited goes back in line, 28.2.4. */
 static void take_back_event(struct hv_vcpu *vcpu, u32 info)
@@ -226,12 +217,50 @@ static void exception_or_nmi(struct hv_vcpu *vcpu)
 	get_exception(vcpu, info);
 }
 
-static void failed_entry(struct hv_exit *exit, u32 reason)
+/* Not in the table: unknown, or a failed entry, which has bit 31 set. */
+static void odd_reason(struct hv_exit *exit, u32 reason)
 {
-	exit->reason = HV_R_FAIL_ENTRY;
+	exit->reason = HV_R_UNKNOWN;
+	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
+		exit->reason = HV_R_FAIL_ENTRY;
 	exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
 	if ((u16)reason == EXIT_REASON_MCE_DURING_VMENTRY)
 		asm volatile("int $0x12");
+}
+
+/* Exits with a qualification. */
+static void read_more(struct hv_vcpu *vcpu, u32 reason)
+{
+	struct hv_exit *exit = &vcpu->exit;
+	u64 info = vmcs_read(EXIT_QUALIFICATION);
+
+	exit->hw[1] = info;
+	switch (reason) {
+	case EXIT_REASON_IO_INSTRUCTION:
+		get_io(exit, info);
+		break;
+	case EXIT_REASON_EPT_VIOLATION:
+		undo_iret(vcpu, info);
+		get_fault(exit, info);
+		break;
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		/* The core is going to let it in. */
+		to_vmx(vcpu)->host_moved = true;
+		break;
+	case EXIT_REASON_CR_ACCESS:
+		get_cr(exit, info);
+		break;
+	case EXIT_REASON_DR_ACCESS:
+		exit->dr.nr = info & DEBUG_REG_ACCESS_NUM;
+		exit->dr.write = !(info & TYPE_MOV_FROM_DR);
+		exit->dr.gpr = DEBUG_REG_ACCESS_REG(info);
+		break;
+	case EXIT_REASON_EXCEPTION_NMI:
+		exception_or_nmi(vcpu);
+		break;
+	default:
+		break;
+	}
 }
 
 /**
@@ -241,23 +270,21 @@ static void failed_entry(struct hv_exit *exit, u32 reason)
  */
 void vmx_translate_exit(struct hv_vcpu *vcpu, u32 reason)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct hv_exit *exit = &vcpu->exit;
-	u16 basic = reason;
 	u32 vectoring;
+	u8 flags;
 
 	exit->hw[0] = reason;
 	exit->hw[1] = 0;
 	exit->hw[2] = 0;
 	exit->insn_bytes = 0;
-	if (unlikely(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)) {
-		failed_entry(exit, reason);
+	if (unlikely(reason >= ARRAY_SIZE(exits) || !exits[reason].reason)) {
+		odd_reason(exit, reason);
 		return;
 	}
-	vmx->launched = true;
-	exit->reason = reason_of(basic);
-
-	if (basic < 64 && (PLAIN & BIT_ULL(basic))) {
+	exit->reason = exits[reason].reason - 1;
+	flags = exits[reason].flags;
+	if (flags & PLAIN) {
 		exit->insn_len = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 	} else {
 		exit->insn_len = 0;
@@ -265,44 +292,8 @@ void vmx_translate_exit(struct hv_vcpu *vcpu, u32 reason)
 		if (unlikely(vectoring & VECTORING_INFO_VALID_MASK))
 			take_back_event(vcpu, vectoring);
 	}
-
-	switch (basic) {
-	case EXIT_REASON_IO_INSTRUCTION:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		get_io(exit, exit->hw[1]);
-		break;
-	case EXIT_REASON_EPT_VIOLATION:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		undo_iret(vcpu, exit->hw[1]);
-		get_fault(exit, exit->hw[1]);
-		break;
-	case EXIT_REASON_EXTERNAL_INTERRUPT:
-		/* The core is going to let it in. */
-		vmx->host_moved = true;
-		break;
-	case EXIT_REASON_CR_ACCESS:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		get_cr(exit, exit->hw[1]);
-		break;
-	case EXIT_REASON_DR_ACCESS:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		exit->dr.nr = exit->hw[1] & DEBUG_REG_ACCESS_NUM;
-		exit->dr.write = !(exit->hw[1] & TYPE_MOV_FROM_DR);
-		exit->dr.gpr = DEBUG_REG_ACCESS_REG(exit->hw[1]);
-		break;
-	case EXIT_REASON_EXCEPTION_NMI:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		exception_or_nmi(vcpu);
-		break;
-	case EXIT_REASON_TASK_SWITCH:
-		exit->hw[1] = vmcs_read(EXIT_QUALIFICATION);
-		break;
-	case EXIT_REASON_EPT_MISCONFIG:
-		exit->hw[1] = vmcs_read(GUEST_PHYSICAL_ADDRESS);
-		break;
-	default:
-		break;
-	}
+	if (flags & MORE)
+		read_more(vcpu, reason);
 }
 
 const struct hv_backend hv_vmx_backend = {

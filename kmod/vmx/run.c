@@ -88,6 +88,19 @@ static void write_pending_step(struct hv_vcpu *vcpu)
 		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
 }
 
+static void write_interruptibility(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	const struct hv_state *st = &vcpu->state;
+	u32 info = interruptibility_of(st);
+
+	if (info != vmx->interruptibility) {
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, info);
+		vmx->interruptibility = info;
+	}
+	if (st->shadow && (st->rflags & X86_EFLAGS_TF))
+		write_pending_step(vcpu);
+}
+
 static void put_event(struct hv_vcpu *vcpu)
 {
 	static const u32 type[] = {
@@ -136,7 +149,6 @@ static void write_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 static void write_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	struct hv_state *st = &vcpu->state;
-	u32 info = 0;
 
 	if (vcpu->dirty) {
 		vmx_store(vcpu, vcpu->dirty);
@@ -149,14 +161,8 @@ static void write_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 	}
 	if (vmx->rflags != st->rflags)
 		write_rflags(vmx, st->rflags);
-	if (unlikely(st->shadow | st->nmi_blocked))
-		info = interruptibility_of(st);
-	if (info != vmx->interruptibility) {
-		vmcs_write(GUEST_INTERRUPTIBILITY_INFO, info);
-		vmx->interruptibility = info;
-	}
-	if (unlikely(st->shadow) && (st->rflags & X86_EFLAGS_TF))
-		write_pending_step(vcpu);
+	if (unlikely(st->shadow | st->nmi_blocked | vmx->interruptibility))
+		write_interruptibility(vcpu, vmx);
 	vmx->vapic[APIC_TASKPRI] = st->cr8 << 4;
 }
 
@@ -209,7 +215,6 @@ void vmx_enter(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct hv_state *st = &vcpu->state;
-	u64 spec_ctrl = vmx->host_spec_ctrl;
 	u32 reason;
 	bool failed;
 
@@ -225,19 +230,20 @@ void vmx_enter(struct hv_vcpu *vcpu)
 		vmx->tsc_aux = st->tsc_aux;
 	}
 	if (static_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		spec_ctrl = st->spec_ctrl;
+		vmx->guest_spec_ctrl = st->spec_ctrl;
 	/* No VMCS has CR2. */
 	if (native_read_cr2() != st->cr2)
 		native_write_cr2(st->cr2);
 
-	failed = vmx_vmenter(vcpu, vmx, vmx->launched, spec_ctrl,
-			     vmx->host_spec_ctrl);
+	failed = vmx_vmenter(vcpu, vmx);
 	if (unlikely(failed)) {
 		refused(vcpu);
 		return;
 	}
 	st->cr2 = native_read_cr2();
 	reason = vmcs_read(VM_EXIT_REASON);
+	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+		vmx->launched = true;
 	read_state(vcpu, vmx);
 	vmx_translate_exit(vcpu, reason);
 }

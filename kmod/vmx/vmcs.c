@@ -148,7 +148,11 @@ int vmx_vcpu_create(struct hv_vcpu *vcpu)
 	struct vmx_vcpu *vmx = kzalloc(sizeof(*vmx), GFP_KERNEL_ACCOUNT);
 	int vpid;
 
+	/* As enter.S has them. */
 	static_assert(offsetof(struct vmx_vcpu, host_rsp) == 0);
+	static_assert(offsetof(struct vmx_vcpu, guest_spec_ctrl) == 8);
+	static_assert(offsetof(struct vmx_vcpu, host_spec_ctrl) == 16);
+	static_assert(offsetof(struct vmx_vcpu, launched) == 24);
 	if (!vmx)
 		return -ENOMEM;
 	vmx->page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);

@@ -76,7 +76,10 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
  * "Last written" and "last read" fields spare a VMWRITE.
  */
 struct vmx_vcpu {
-	unsigned long host_rsp;	/* HOST_RSP as last written; enter.S */
+	/* The first four are enter.S's, see there. */
+	unsigned long host_rsp;	/* HOST_RSP as last written */
+	u64 guest_spec_ctrl;	/* SPEC_CTRL while the guest runs */
+	u64 host_spec_ctrl;	/* the host's, read when the inner loop begins */
 	bool launched;		/* VMLAUNCH has been done since VMCLEAR */
 	bool inside;		/* in the inner loop: the VMCS is current */
 	bool blank;		/* the VMCS has not been initialised */
@@ -90,7 +93,6 @@ struct vmx_vcpu {
 	u8 *vapic;		/* virtual-APIC page: only the TPR is used */
 	u64 msr[VMX_MSRS];	/* what the registers hold */
 	u64 tsc_aux;
-	u64 host_spec_ctrl;	/* read when the inner loop begins */
 	u64 host_cr3, host_cr4;	/* last written */
 
 	struct page *page;	/* the VMCS */
@@ -169,8 +171,7 @@ void vmx_translate_exit(struct hv_vcpu *vcpu, u32 reason);
 void vmx_dump(struct hv_vcpu *vcpu);
 
 /* enter.S; true when the instruction failed and no guest was entered */
-bool vmx_vmenter(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx, bool launched,
-		 u64 guest_spec_ctrl, u64 host_spec_ctrl);
+bool vmx_vmenter(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx);
 extern const char vmx_vmexit[];
 
 #endif /* HVCTL_VMX_H */
