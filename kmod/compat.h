@@ -46,14 +46,21 @@ static inline void hv_guest_ran(void)
  * register. There is room for one, and KVM has it while it holds the CPUs,
  * which is when we do not.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && \
-	LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-#define hv_emergency_register(fn)	cpu_emergency_register_virt_callback(fn)
-#define hv_emergency_unregister(fn)	cpu_emergency_unregister_virt_callback(fn)
-#else
-#define hv_emergency_register(fn)	do { } while (0)
-#define hv_emergency_unregister(fn)	do { } while (0)
+#define HV_EMERGENCY	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && \
+			 LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0))
+static inline void hv_emergency_register(void (*fn)(void))
+{
+#if HV_EMERGENCY
+	cpu_emergency_register_virt_callback(fn);
 #endif
+}
+
+static inline void hv_emergency_unregister(void (*fn)(void))
+{
+#if HV_EMERGENCY
+	cpu_emergency_unregister_virt_callback(fn);
+#endif
+}
 
 /*
  * CR4.VMXE must stay set while VMX is on, and the kernel writes CR4 from a copy
