@@ -67,7 +67,7 @@ static const struct {
 };
 
 /* What the guest was being given when it exited goes back in line, 28.2.4. */
-static void take_back_event(struct hv_vcpu *vcpu, u32 info)
+static noinline void take_back_event(struct hv_vcpu *vcpu, u32 info)
 {
 	struct hv_event *ev = &vcpu->event;
 
@@ -192,7 +192,7 @@ static void get_exception(struct hv_vcpu *vcpu, u32 info)
 }
 
 /* An exception of the guest, or an NMI or machine check of the host. */
-static void exception_or_nmi(struct hv_vcpu *vcpu)
+static noinline void exception_or_nmi(struct hv_vcpu *vcpu)
 {
 	struct hv_exit *exit = &vcpu->exit;
 	u32 info = vmcs_read(VM_EXIT_INTR_INFO);
@@ -218,7 +218,7 @@ static void exception_or_nmi(struct hv_vcpu *vcpu)
 }
 
 /* Not in the table: unknown, or a failed entry, which has bit 31 set. */
-static void odd_reason(struct hv_exit *exit, u32 reason)
+static noinline void odd_reason(struct hv_exit *exit, u32 reason)
 {
 	exit->reason = HV_R_UNKNOWN;
 	if (reason & VMX_EXIT_REASONS_FAILED_VMENTRY)
@@ -229,7 +229,7 @@ static void odd_reason(struct hv_exit *exit, u32 reason)
 }
 
 /* Exits with a qualification. */
-static void read_more(struct hv_vcpu *vcpu, u32 reason)
+static noinline void read_more(struct hv_vcpu *vcpu, u32 reason)
 {
 	struct hv_exit *exit = &vcpu->exit;
 	u64 info = vmcs_read(EXIT_QUALIFICATION);

@@ -143,6 +143,10 @@ void vmx_begin(struct hv_vcpu *vcpu)
 	vmx->inside = true;
 	if (unlikely(vmx->blank))
 		vmx_init_vmcs(vcpu);
+	if (unlikely(vmx->stale)) {
+		vmx_flush_tlb(vcpu);
+		vmx->stale = false;
+	}
 
 	savesegment(fs, vmx->fs);
 	savesegment(gs, vmx->gs);

@@ -27,9 +27,12 @@ void vmx_vcpu_load(struct hv_vcpu *vcpu)
 	int cpu = smp_processor_id();
 
 	if (vmx->cpu != cpu) {
-		/* What it left here earlier was not kept up to date. */
+		/*
+		 * What it left here earlier was not kept up to date. VMX may
+		 * only be on from vmx_begin().
+		 */
 		vmx->cpu = cpu;
-		vmx_flush_tlb(vcpu);
+		vmx->stale = true;
 	}
 	/* One guest's branch history must not steer another's. */
 	if (boot_cpu_has(X86_FEATURE_IBPB))
@@ -88,7 +91,8 @@ static void write_pending_step(struct hv_vcpu *vcpu)
 		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
 }
 
-static void write_interruptibility(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
+/* What is rare is kept out of line, and its registers off the stack. */
+static noinline void write_interruptibility(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	const struct hv_state *st = &vcpu->state;
 	u32 info = interruptibility_of(st);
@@ -101,7 +105,7 @@ static void write_interruptibility(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		write_pending_step(vcpu);
 }
 
-static void put_event(struct hv_vcpu *vcpu)
+static noinline void put_event(struct hv_vcpu *vcpu)
 {
 	static const u32 type[] = {
 		[HV_EV_INTERRUPT] = INTR_TYPE_EXT_INTR,
@@ -166,6 +170,18 @@ static void write_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx->vapic[APIC_TASKPRI] = st->cr8 << 4;
 }
 
+static noinline void read_interruptibility(struct hv_state *st, u32 info)
+{
+	if (info & GUEST_INTR_STATE_STI)
+		st->shadow = KVM_X86_SHADOW_INT_STI;
+	if (info & GUEST_INTR_STATE_MOV_SS)
+		st->shadow |= KVM_X86_SHADOW_INT_MOV_SS;
+	st->nmi_blocked = info & GUEST_INTR_STATE_NMI;
+	/* Written again when it holds at the next entry. */
+	if (st->shadow && (st->rflags & X86_EFLAGS_TF))
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+}
+
 static void read_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	struct hv_state *st = &vcpu->state;
@@ -184,20 +200,12 @@ static void read_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx->interruptibility = info;
 	st->shadow = 0;
 	st->nmi_blocked = false;
-	if (unlikely(info)) {
-		if (info & GUEST_INTR_STATE_STI)
-			st->shadow = KVM_X86_SHADOW_INT_STI;
-		if (info & GUEST_INTR_STATE_MOV_SS)
-			st->shadow |= KVM_X86_SHADOW_INT_MOV_SS;
-		st->nmi_blocked = info & GUEST_INTR_STATE_NMI;
-		/* Written again when it holds at the next entry. */
-		if (st->shadow && (st->rflags & X86_EFLAGS_TF))
-			vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, 0);
-	}
+	if (unlikely(info))
+		read_interruptibility(st, info);
 }
 
 /* The instruction itself was refused: no state was loaded, none changed. */
-static void refused(struct hv_vcpu *vcpu)
+static noinline void refused(struct hv_vcpu *vcpu)
 {
 	vcpu->exit.reason = HV_R_FAIL_ENTRY;
 	vcpu->exit.hw[0] = vmcs_read(VM_INSTRUCTION_ERROR);

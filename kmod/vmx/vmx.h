@@ -83,6 +83,7 @@ struct vmx_vcpu {
 	bool launched;		/* VMLAUNCH has been done since VMCLEAR */
 	bool inside;		/* in the inner loop: the VMCS is current */
 	bool blank;		/* the VMCS has not been initialised */
+	bool stale;		/* this CPU's translations are to be flushed */
 	bool host_moved;	/* host state may not be what it was */
 	bool long_mode;		/* IA-32e mode guest, EFER.LMA */
 	bool dr_live;		/* the guest's DR6 is in the register */
