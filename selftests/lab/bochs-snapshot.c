@@ -5,7 +5,8 @@
  * click and makes the other slow.
  *
  * BOCHS_SAVE=DIR:TMP  when the guest writes the line "snapshot" to a serial
- *                     port, save the state in TMP, then call it DIR
+ *                     port, save the state in TMP, then call it DIR (soon:
+ *                     the guest had better wait for some milliseconds)
  * BOCHS_RAM=FILE      the memory file of the state being restored: Bochs
  *                     copies memory.ram into a temporary file, then reads the
  *                     blocks in use from there; it gets FILE as that file
@@ -38,7 +39,10 @@ static void save(void)
 	unsetenv("BOCHS_SAVE");
 }
 
-/* How Bochs sends a byte of a serial port, between two instructions. */
+/* Looks for keys from now on until the state is saved; 0 when it need not be. */
+static int looks;
+
+/* How Bochs sends a byte of a serial port: too early for saving, the port is busy. */
 ssize_t send(int fd, const void *data, size_t bytes, int flags)
 {
 	static ssize_t (*real)(int fd, const void *data, size_t bytes, int flags);
@@ -51,9 +55,22 @@ ssize_t send(int fd, const void *data, size_t bytes, int flags)
 	matched = c == word[matched] ? matched + 1 : c == word[0];
 	if (!word[matched]) {
 		matched = 0;
-		save();
+		looks = 3;
 	}
 	return real(fd, data, bytes, flags);
+}
+
+/* How it looks for a key, every millisecond: where it would act on that click. */
+int wgetch(void *window)
+{
+	static int (*real)(void *window);
+
+	/* The library came with a plug-in, so it is not among the next. */
+	if (!real)
+		real = dlsym(dlopen("libncurses.so.6", RTLD_LAZY | RTLD_NOLOAD), "wgetch");
+	if (looks && !--looks)
+		save();
+	return real(window);
 }
 
 FILE *tmpfile64(void)
