@@ -2,7 +2,8 @@
 #
 # make            build the module, vmmd and hvctl under build/
 # make run        bring a guest's console up, here or in the lab
-# make check      all tests; make check-quick: those that take minutes
+# make check      all tests; make check-quick: those that take minutes;
+#                 make check-vmx: the module's on VMX
 # make help       the rest
 
 top := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
@@ -25,6 +26,7 @@ help:
 	@echo 'make run            a Debian guest on hvctl, its console in front of you'
 	@echo 'make check          all tests, ending with "N passed, N failed"'
 	@echo 'make check-quick    the tests that take minutes'
+	@echo 'make check-vmx      the tests of the module on VMX, in Bochs (hours)'
 	@echo 'make bench          measure, write Documentation/performance.md'
 	@echo 'make lint           checkpatch, sparse, W=1, clang-format, shell syntax'
 	@echo 'make setup          install the packages all of this needs (Debian 12)'
@@ -64,6 +66,9 @@ check: setup
 
 check-quick: setup
 	@$(lab)/check --quick
+
+check-vmx: setup
+	@$(lab)/check --cpu vmx
 
 bench: setup all
 	@$(lab)/fetch-linux
@@ -116,10 +121,10 @@ dkms: vmmd
 	$(MAKE) install-data
 
 clean:
-	rm -rf $(out)/kmod* $(out)/vmmd* $(out)/selftests $(out)/unit $(out)/check $(out)/lint $(out)/uapi
+	rm -rf $(out)/kmod* $(out)/vmmd* $(out)/selftests $(out)/unit $(out)/check* $(out)/lint $(out)/uapi
 
 distclean:
 	rm -rf $(out)
 
-.PHONY: all help setup module-tree module vmmd selftests run check check-quick bench lint install \
+.PHONY: all help setup module-tree module vmmd selftests run check check-quick check-vmx bench lint install \
 	install-data dkms clean distclean
