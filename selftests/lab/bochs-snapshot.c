@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loaded into Bochs (LD_PRELOAD) by the lab, so that a host need not boot for
- * each run. Bochs can save and restore its state, but offers the one only by a
- * click and makes the other slow.
+ * Loaded into Bochs (LD_PRELOAD) by the lab, for two reasons.
+ *
+ * A host need not boot for each run: Bochs can save and restore its state, but
+ * offers the one only by a click and makes the other slow.
  *
  * BOCHS_SAVE=DIR:TMP  when the guest writes the line "snapshot" to a serial
  *                     port, save the state in TMP, then call it DIR (soon:
@@ -10,6 +11,11 @@
  * BOCHS_RAM=FILE      the memory file of the state being restored: Bochs
  *                     copies memory.ram into a temporary file, then reads the
  *                     blocks in use from there; it gets FILE as that file
+ *
+ * Interrupts reach the host: when a VMX guest is entered with EFLAGS.IF clear,
+ * Bochs (2.7, and 3.0 as well) goes on masking interrupts as the host did, until
+ * the guest changes that flag; "external-interrupt exiting" says that the flag
+ * has no say. A guest that loops would hold its CPU for ever.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -60,7 +66,29 @@ ssize_t send(int fd, const void *data, size_t bytes, int flags)
 	return real(fd, data, bytes, flags);
 }
 
-/* How it looks for a key, every millisecond: where it would act on that click. */
+/* Have each CPU work out from its present state whether interrupts are masked. */
+static void mask_again(void)
+{
+	/* BX_CPU_C::handleInterruptMaskChange() and the CPUs, which are few. */
+	static void (*mask_change)(void *cpu);
+	static void ***cpus;
+	static unsigned int *count;
+	unsigned int i;
+
+	if (!mask_change) {
+		mask_change = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C25handleInterruptMaskChangeEv");
+		cpus = dlsym(RTLD_DEFAULT, "bx_cpu_array");
+		count = dlsym(RTLD_DEFAULT, "bx_cpu_count");
+	}
+	if (mask_change && cpus && *cpus && count)
+		for (i = 0; i < *count; i++)
+			mask_change((*cpus)[i]);
+}
+
+/*
+ * How it looks for a key, every millisecond and between two instructions: where
+ * it would act on that click.
+ */
 int wgetch(void *window)
 {
 	static int (*real)(void *window);
@@ -70,6 +98,7 @@ int wgetch(void *window)
 		real = dlsym(dlopen("libncurses.so.6", RTLD_LAZY | RTLD_NOLOAD), "wgetch");
 	if (looks && !--looks)
 		save();
+	mask_again();
 	return real(window);
 }
 
