@@ -4,7 +4,7 @@
  * to user space; which writes match, what is refused, and changes while a
  * guest is writing.
  *
- * lab: smp=2
+ * lab: smp=2 threads=single
  */
 #include "guest.h"
 #include "harness.h"

@@ -4,7 +4,7 @@
  * that move between host CPUs. The guest's threads share as few host CPUs as
  * there are: whoever waits for another sleeps in HLT.
  *
- * lab: smp=2 timeout=300
+ * lab: smp=2 threads=single timeout=300
  */
 #include "guest.h"
 
