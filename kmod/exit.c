@@ -29,7 +29,8 @@ static int hot_interrupt(struct hv_vcpu *vcpu)
 	nop();
 	local_irq_disable();
 	rcu_note_context_switch(false);
-	return HV_RESUME;
+	/* It may have been the one that takes SVM or VMX away, to reboot. */
+	return likely(this_cpu_read(hv_cpu_on)) ? HV_RESUME : HV_SLOW;
 }
 
 static int hot_resume(struct hv_vcpu *vcpu)
@@ -449,7 +450,7 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 };
 
 const hv_handler hv_slow_exit[HV_R_COUNT] = {
-	[HV_R_INTERRUPT] = slow_resume,	/* taken by leaving the inner loop */
+	[HV_R_INTERRUPT] = slow_resume,	/* out of the inner loop is all */
 	[HV_R_WINDOW] = slow_resume,
 	[HV_R_CPUID] = slow_cpuid,
 	[HV_R_HYPERCALL] = slow_hypercall,
