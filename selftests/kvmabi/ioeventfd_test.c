@@ -51,15 +51,6 @@ static int bell(struct kv_vm *vm, int fd, u64 addr, u32 len, u64 match, u32 flag
 	return ioctl(vm->fd, KVM_IOEVENTFD, &args);
 }
 
-static u64 taken(int fd)
-{
-	u64 count = 0;
-
-	if (read(fd, &count, sizeof(count)) < 0)
-		return 0;
-	return count;
-}
-
 /* ---------------------------------------------------------------- errors */
 
 TEST_F(bell, errors)
@@ -164,17 +155,17 @@ TEST_F(bell, ports)
 	ASSERT_EQ(0, bell(self->vm, self->fd, PORT + 32, 0, 0, PIO));
 	kv_enter(vcpu, ports, 0, 0);
 	ASSERT_SYNC(vcpu, 1);
-	EXPECT_EQ(1, taken(self->fd));
+	EXPECT_EQ(1, kv_event_take(self->fd));
 	expect_out(_metadata, vcpu, PORT, 2);
 	expect_out(_metadata, vcpu, PORT, 1);
 	expect_out(_metadata, vcpu, PORT, 4);
 	expect_out(_metadata, vcpu, PORT + 1, 2);
 	ASSERT_SYNC(vcpu, 2);
-	EXPECT_EQ(0, taken(self->fd));
+	EXPECT_EQ(0, kv_event_take(self->fd));
 	ASSERT_SYNC(vcpu, 3);
-	EXPECT_EQ(2, taken(self->fd));
+	EXPECT_EQ(2, kv_event_take(self->fd));
 	ASSERT_SYNC(vcpu, 4);
-	EXPECT_EQ(3, taken(self->fd));
+	EXPECT_EQ(3, kv_event_take(self->fd));
 	ASSERT_EXIT(vcpu, KVM_EXIT_IO);
 	EXPECT_EQ(KVM_EXIT_IO_IN, vcpu->run->io.direction);
 	ASSERT_DONE(vcpu);
@@ -237,15 +228,15 @@ TEST_F(bell, memory)
 	ASSERT_EQ(0, bell(self->vm, self->other, KV_MMIO + 0x30, 0, 0, 0));
 	kv_enter(vcpu, memory, 0, 0);
 	ASSERT_SYNC(vcpu, 1);
-	EXPECT_EQ(3, taken(self->fd));
-	EXPECT_EQ(6, taken(self->other));
+	EXPECT_EQ(3, kv_event_take(self->fd));
+	EXPECT_EQ(6, kv_event_take(self->other));
 	expect_mmio(_metadata, vcpu, KV_MMIO, 4, true);
 	expect_mmio(_metadata, vcpu, KV_MMIO + 0x10, 4, true);
 	expect_mmio(_metadata, vcpu, KV_MMIO + 2, 4, true);
 	expect_mmio(_metadata, vcpu, KV_MMIO, 4, false);
 	ASSERT_DONE(vcpu);
-	EXPECT_EQ(0, taken(self->fd));
-	EXPECT_EQ(0, taken(self->other));
+	EXPECT_EQ(0, kv_event_take(self->fd));
+	EXPECT_EQ(0, kv_event_take(self->other));
 }
 
 /* Many at one address, as a legacy virtio device with many queues has. */
@@ -278,10 +269,10 @@ TEST_F(bell, queues)
 	kv_enter(self->vcpu, queues, 0, 0);
 	ASSERT_SYNC(self->vcpu, 1);
 	for (i = 0; i < QUEUES; i++)
-		EXPECT_EQ(1, taken(fd[i]));
+		EXPECT_EQ(1, kv_event_take(fd[i]));
 	ASSERT_SYNC(self->vcpu, 2);
 	for (i = 0; i < QUEUES; i++)
-		EXPECT_EQ(1, taken(fd[i]));
+		EXPECT_EQ(1, kv_event_take(fd[i]));
 	/* Taking one away leaves the others where they are. */
 	ASSERT_EQ(0, bell(self->vm, fd[5], PORT, 2, 5, PIO | MATCH | REMOVE));
 	expect_out(_metadata, self->vcpu, PORT, 2);
@@ -309,7 +300,7 @@ TEST_F(bell, closed)
 	close(self->fd);
 	kv_enter(self->vcpu, once, 0, 0);
 	ASSERT_DONE(self->vcpu);
-	EXPECT_EQ(1, taken(copy));
+	EXPECT_EQ(1, kv_event_take(copy));
 	ASSERT_EQ(0, bell(self->vm, self->other, PORT + 4, 2, 0, PIO));
 	close(self->other);
 	self->fd = copy;
@@ -349,9 +340,9 @@ TEST_F(bell, races)
 		ASSERT_EQ(0, bell(self->vm, fd, KV_MMIO, 4, 2, MATCH));
 		ASSERT_EQ(0, bell(self->vm, fd, PORT, 2, 2, PIO | MATCH | REMOVE));
 		ASSERT_EQ(0, bell(self->vm, fd, KV_MMIO, 4, 2, MATCH | REMOVE));
-		EXPECT_EQ(0, taken(fd));
+		EXPECT_EQ(0, kv_event_take(fd));
 		close(fd);
-		sum += taken(self->fd);
+		sum += kv_event_take(self->fd);
 	}
 	before = flag[1];
 	usleep(100000);
@@ -362,7 +353,7 @@ TEST_F(bell, races)
 	{
 		TH_LOG("%s", kv_text(self->vcpu, &report));
 	}
-	sum += taken(self->fd);
+	sum += kv_event_take(self->fd);
 	EXPECT_EQ(2 * flag[1], sum);
 
 	/* After it is removed not a single ring arrives. */
@@ -372,10 +363,10 @@ TEST_F(bell, races)
 	usleep(10000);
 	ASSERT_EQ(0, bell(self->vm, self->fd, PORT, 2, 1, PIO | MATCH | REMOVE));
 	ASSERT_EQ(0, bell(self->vm, self->fd, KV_MMIO, 4, 1, MATCH | REMOVE));
-	taken(self->fd);
+	kv_event_take(self->fd);
 	report = kv_join(self->vcpu);
 	EXPECT_EQ(KV_EXIT, report.kind);
-	EXPECT_EQ(0, taken(self->fd));
+	EXPECT_EQ(0, kv_event_take(self->fd));
 }
 
 TEST_HARNESS_MAIN

@@ -114,16 +114,6 @@ static void ring(int fd)
 		kv_die("write to an eventfd: %s", strerror(errno));
 }
 
-/* The count of an eventfd, 0 when it was not signalled. */
-static u64 taken(int fd)
-{
-	u64 count = 0;
-
-	if (read(fd, &count, sizeof(count)) < 0)
-		return 0;
-	return count;
-}
-
 /* ---------------------------------------------------------------- errors */
 
 TEST_F(irqfd, errors)
@@ -210,7 +200,7 @@ TEST_F(irqfd, edges)
 	ASSERT_SYNC(self->vcpu, 1);
 	ring(self->fd);
 	/* Consumed, not left for others to read. */
-	EXPECT_EQ(0, taken(self->fd));
+	EXPECT_EQ(0, kv_event_take(self->fd));
 	ASSERT_SYNC(self->vcpu, 2);
 	EXPECT_EQ(1, self->log->count[VECTOR]);
 	/* A pulse on a pin; and again, with the line down in between. */
@@ -305,18 +295,18 @@ TEST_F(irqfd, resample_ioapic)
 	ASSERT_SYNC(self->vcpu, 1);
 	ring(self->fd);
 	ASSERT_SYNC(self->vcpu, 2);
-	EXPECT_EQ(0, taken(self->resample));
+	EXPECT_EQ(0, kv_event_take(self->resample));
 	ASSERT_SYNC(self->vcpu, 3);
 	/* All on the line hear of it, each once. */
-	EXPECT_EQ(1, taken(self->resample));
-	EXPECT_EQ(1, taken(other_resample));
+	EXPECT_EQ(1, kv_event_take(self->resample));
+	EXPECT_EQ(1, kv_event_take(other_resample));
 	ring(other);
 	ASSERT_SYNC(self->vcpu, 4);
-	EXPECT_EQ(1, taken(self->resample));
-	EXPECT_EQ(1, taken(other_resample));
+	EXPECT_EQ(1, kv_event_take(self->resample));
+	EXPECT_EQ(1, kv_event_take(other_resample));
 	ASSERT_EQ(0, kv_irq_line(self->vm, LEVEL_GSI, 1));
 	ASSERT_SYNC(self->vcpu, 5);
-	EXPECT_EQ(1, taken(self->resample));
+	EXPECT_EQ(1, kv_event_take(self->resample));
 	ASSERT_EQ(0, kv_irq_line(self->vm, LEVEL_GSI, 0));
 	ASSERT_DONE(self->vcpu);
 	EXPECT_EQ(4, self->log->n);
@@ -364,9 +354,9 @@ TEST_F(irqfd, resample_pic)
 	ASSERT_SYNC(self->vcpu, 1);
 	ring(self->fd);
 	ASSERT_SYNC(self->vcpu, 2);
-	taken(self->resample);
+	kv_event_take(self->resample);
 	ASSERT_SYNC(self->vcpu, 3);
-	EXPECT_EQ(1, taken(self->resample));
+	EXPECT_EQ(1, kv_event_take(self->resample));
 	ASSERT_DONE(self->vcpu);
 }
 

@@ -470,6 +470,15 @@ const char *kv_text(struct kv_vcpu *vcpu, const struct kv_report *report)
 	return text;
 }
 
+u64 kv_event_take(int fd)
+{
+	u64 count = 0;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return 0;
+	return count;
+}
+
 struct kvm_regs kv_regs(struct kv_vcpu *vcpu)
 {
 	struct kvm_regs regs;

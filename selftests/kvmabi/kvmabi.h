@@ -239,6 +239,8 @@ void kv_trap_resume(struct kv_vcpu *vcpu, u64 ip);
 /* A report as text, for messages; static memory. */
 const char *kv_text(struct kv_vcpu *vcpu, const struct kv_report *report);
 
+/* The count of a non-blocking eventfd, 0 when it was not signalled. */
+u64 kv_event_take(int fd);
 struct kvm_regs kv_regs(struct kv_vcpu *vcpu);
 void kv_set_regs(struct kv_vcpu *vcpu, const struct kvm_regs *regs);
 struct kvm_sregs kv_sregs(struct kv_vcpu *vcpu);

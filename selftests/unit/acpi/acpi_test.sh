@@ -3,22 +3,8 @@
 #
 # usage: acpi_test.sh DIR, where acpi_test is. Prints TAP.
 
+. "$(dirname "$0")/../../tap.sh"
 cd "$1" || exit 1
-n=0 failed=0
-
-ok() {
-	local name=$1
-
-	shift
-	n=$((n + 1))
-	if "$@" >check.log 2>&1; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		sed 's/^/# /' check.log | tail -n 20
-		failed=1
-	fi
-}
 
 # A table taken apart and compiled again is the same table but for what iasl
 # puts into its header.

@@ -6,23 +6,9 @@
 top=$1
 cd "$2" || exit 1
 . "$top/selftests/lab/lib.sh"
+. "$top/selftests/tap.sh"
 export PATH=$PATH:/usr/sbin:/sbin
 kver=$(lab_kver)
-n=0 failed=0
-
-ok() {
-	local name=$1
-
-	shift
-	n=$((n + 1))
-	if "$@" >check.log 2>&1; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		sed 's/^/# /' check.log | tail -n 20
-		failed=1
-	fi
-}
 
 if [ -z "$kver" ]; then
 	echo "1..0 # SKIP no headers of the lab's kernel"
