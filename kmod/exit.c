@@ -17,13 +17,13 @@
 
 static int hot_interrupt(struct hv_vcpu *vcpu)
 {
+	if (hv_backend->irqs_outside)
+		return HV_SLOW;
 	/*
 	 * The interrupt is still pending. Take it here, then tell RCU that
 	 * this thread holds none of its references: a guest that never exits
 	 * must not hold up grace periods.
 	 */
-	if (hv_backend->irqs_outside)
-		return HV_SLOW;
 	local_irq_enable();
 	/* STI holds interrupts off for one instruction: it must not be CLI. */
 	nop();
