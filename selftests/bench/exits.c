@@ -145,14 +145,6 @@ static void print(const char *name, double ticks)
 	fflush(stdout);
 }
 
-static bool intel_cpu(void)
-{
-	u32 a, b, c, d;
-
-	cpuid(0, 0, &a, &b, &c, &d);
-	return b == 0x756e6547; /* "Genu" */
-}
-
 static void exits(void)
 {
 	static const struct {
@@ -182,7 +174,7 @@ static void exits(void)
 		struct machine m = new_machine();
 		const void *fn = loops[i].fn;
 
-		if (fn == loop_hypercall && intel_cpu())
+		if (fn == loop_hypercall && kv_intel())
 			fn = loop_hypercall_intel;
 		print(loops[i].name, per_turn(m.vcpu, fn, loops[i].expect));
 		free_machine(&m);

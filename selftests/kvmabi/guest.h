@@ -93,12 +93,15 @@ __guest_inline void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 	asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(sub));
 }
 
-/* AMD's hypercall instruction; on Intel the host patches it or #UDs. */
-__guest_inline u64 vmmcall(u64 nr, u64 a, u64 b)
+/* Each vendor has an instruction of its own for it; intel: kv_intel(). */
+__guest_inline u64 hypercall(u64 intel, u64 nr, u64 a, u64 b)
 {
 	u64 ret;
 
-	asm volatile("vmmcall" : "=a"(ret) : "a"(nr), "b"(a), "c"(b) : "memory");
+	if (intel)
+		asm volatile("vmcall" : "=a"(ret) : "a"(nr), "b"(a), "c"(b) : "memory");
+	else
+		asm volatile("vmmcall" : "=a"(ret) : "a"(nr), "b"(a), "c"(b) : "memory");
 	return ret;
 }
 

@@ -56,9 +56,9 @@ static const struct snippet snippets[] = {
 	 CODE(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0f,
 	      0xa2),
 	 0, 0, 0},
-	{"vmmcall", CODE(0x0f, 0x01, 0xd9), 0x7fffffff, 0, 0},
-	{"rex.w vmmcall", CODE(0x48, 0x0f, 0x01, 0xd9), 0x7fffffff, 0, 0},
-	{"cs vmmcall", CODE(0x2e, 0x0f, 0x01, 0xd9), 0x7fffffff, 0, 0},
+	{"hypercall", CODE(0x0f, 0x01, KV_VMMCALL), 0x7fffffff, 0, 0},
+	{"rex.w hypercall", CODE(0x48, 0x0f, 0x01, KV_VMMCALL), 0x7fffffff, 0, 0},
+	{"cs hypercall", CODE(0x2e, 0x0f, 0x01, KV_VMMCALL), 0x7fffffff, 0, 0},
 	{"rdmsr", CODE(0x0f, 0x32), 0, MSR_APIC_BASE, 0},
 	{"rex.w rdmsr", CODE(0x48, 0x0f, 0x32), 0, MSR_APIC_BASE, 0},
 	{"data16 rdmsr", CODE(0x66, 0x0f, 0x32), 0, MSR_APIC_BASE, 0},
@@ -94,6 +94,8 @@ TEST_F(intercept, prefixes)
 		u64 at = KV_DATA + 0x1000 * i + 0x1000 - (i % 20);
 
 		kv_load(self->vm, at, s->code, s->len);
+		if (s->code[s->len - 1] == KV_VMMCALL && kv_intel())
+			*(u8 *)kv_gpa(self->vm, at + s->len - 1, 1) = KV_VMCALL;
 		kv_load(self->vm, at + s->len, tail, sizeof(tail));
 		kv_enter_mode(self->vcpu, KV_LONG, at, 0, 0);
 		regs = kv_regs(self->vcpu);
@@ -159,15 +161,15 @@ TEST_F(intercept, cpuid_answers)
 	kv_vcpu_free(vcpu);
 }
 
-static __guest void hypercalls(void)
+static __guest void hypercalls(u64 intel)
 {
-	guest_sync2(1, vmmcall(0x7fffffff, 1, 2), 0);
+	guest_sync2(1, hypercall(intel, 0x7fffffff, 1, 2), 0);
 	guest_done();
 }
 
 TEST_F(intercept, unknown_hypercall)
 {
-	kv_enter(self->vcpu, hypercalls, 0, 0);
+	kv_enter(self->vcpu, hypercalls, kv_intel(), 0);
 	ASSERT_SYNC(self->vcpu, 1);
 	EXPECT_EQ((u64)-KVM_ENOSYS, self->vcpu->last.a);
 	ASSERT_DONE(self->vcpu);
@@ -175,13 +177,17 @@ TEST_F(intercept, unknown_hypercall)
 
 /* User mode may not: -EPERM, and the call is not carried out. */
 GUEST_BLOB(user_call, ".code64\n mov $0x7fffffff, %eax\n vmmcall\n int $0x92\n");
+GUEST_BLOB(user_call_intel, ".code64\n mov $0x7fffffff, %eax\n vmcall\n int $0x92\n");
 
 TEST_F(intercept, user_hypercall)
 {
 	struct kvm_sregs sregs;
 
 	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
-	KV_LOAD_BLOB(self->vm, KV_DATA, user_call);
+	if (kv_intel())
+		KV_LOAD_BLOB(self->vm, KV_DATA, user_call_intel);
+	else
+		KV_LOAD_BLOB(self->vm, KV_DATA, user_call);
 	kv_map(self->vm, KV_DATA, KV_DATA, 0x200000, KV_PTE_P | KV_PTE_W | KV_PTE_U);
 	sregs = kv_sregs(self->vcpu);
 	sregs.cs.selector = KV_USER64_SEL;
@@ -203,22 +209,22 @@ TEST_F(intercept, user_hypercall)
  * At RDI: bytes that the guest writes just before it runs them, the same
  * address with another instruction each time.
  */
-static __guest void run_patched(u64 at, u64 variants)
+static __guest void run_patched(u64 at, u64 intel)
 {
 	volatile u64 *slot = (volatile u64 *)at;
 	u64 i, count = 0;
 
 	for (i = 0; i < 3000; i++) {
 		/* Each stores into the slot's 8 bytes an instruction and RET. */
-		switch (i % variants) {
+		switch (i % 5) {
 		case 0: /* cpuid; inc %r15; ret */
 			*slot = 0xc3c7ff49a20f;
 			break;
 		case 1: /* data16 cs cpuid; inc %r15; ret */
 			*slot = 0xc3c7ff49a20f2e66;
 			break;
-		case 2: /* vmmcall; inc %r15; ret */
-			*slot = 0xc3c7ff49d9010f;
+		case 2: /* vmmcall or vmcall; inc %r15; ret */
+			*slot = intel ? 0xc3c7ff49c1010f : 0xc3c7ff49d9010f;
 			break;
 		case 3: /* inc %r15; ret; then bytes of an old cpuid */
 			*slot = 0xa20fa20fc3c7ff49;
@@ -240,7 +246,7 @@ static __guest void run_patched(u64 at, u64 variants)
 
 TEST_F(intercept, self_modifying)
 {
-	kv_enter(self->vcpu, run_patched, KV_DATA + 0x100, 5);
+	kv_enter(self->vcpu, run_patched, KV_DATA + 0x100, kv_intel());
 	ASSERT_SYNC(self->vcpu, 1);
 	EXPECT_EQ(3000, self->vcpu->last.a);
 }
@@ -248,7 +254,7 @@ TEST_F(intercept, self_modifying)
 /* ... and across a page's end. */
 TEST_F(intercept, self_modifying_split)
 {
-	kv_enter(self->vcpu, run_patched, KV_DATA + 0xfff, 5);
+	kv_enter(self->vcpu, run_patched, KV_DATA + 0xfff, kv_intel());
 	ASSERT_SYNC(self->vcpu, 1);
 	EXPECT_EQ(3000, self->vcpu->last.a);
 }

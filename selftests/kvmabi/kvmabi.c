@@ -4,6 +4,7 @@
  */
 #include "kvmabi.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -547,6 +548,13 @@ int kv_msi(struct kv_vm *vm, u64 address, u32 data)
 	};
 
 	return ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
+bool kv_intel(void)
+{
+	u32 a, b, c, d;
+
+	return __get_cpuid(0, &a, &b, &c, &d) && b == (u32)signature_INTEL_ebx;
 }
 
 int kv_cpus(void)

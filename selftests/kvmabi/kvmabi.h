@@ -252,6 +252,11 @@ int kv_set_msr(struct kv_vcpu *vcpu, u32 msr, u64 value);
 int kv_irq_line(struct kv_vm *vm, u32 gsi, int level);
 int kv_msi(struct kv_vm *vm, u64 address, u32 data);
 
+/* An Intel CPU: guests call the hypervisor by VMCALL, elsewhere by VMMCALL. */
+bool kv_intel(void);
+#define KV_VMMCALL 0xd9 /* third byte of VMMCALL ... */
+#define KV_VMCALL  0xc1 /* ... and of VMCALL */
+
 /* Bind the calling thread to a CPU; false when there is no such CPU. */
 bool kv_pin(int cpu);
 int kv_cpus(void);

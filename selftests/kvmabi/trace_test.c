@@ -86,6 +86,8 @@ TEST_F(trace, trap_flag)
 	int i;
 
 	KV_LOAD_BLOB(self->vm, KV_DATA, traced);
+	if (kv_intel())
+		*(u8 *)kv_gpa(self->vm, KV_DATA + (u64)(traced_7 - traced) + 2, 1) = KV_VMCALL;
 	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
 	for (i = 0; i < STEPS; i++) {
 		next_report(self->vcpu);
