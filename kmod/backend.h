@@ -45,6 +45,9 @@ enum hv_reason {
 	HV_R_RDPMC,
 	HV_R_IO,
 	HV_R_FAULT,		/* nested page fault */
+	HV_R_EOI,		/* the guest has ended a level-triggered interrupt */
+	HV_R_TIMER,		/* vcpu->deadline has come, or is very near */
+	HV_R_LOG_FULL,		/* the CPU's log of writes, handed over already */
 	HV_R_HLT,
 	HV_R_PAUSE,
 	HV_R_CR,
@@ -110,6 +113,7 @@ struct hv_exit {
 			u32 error;
 			u64 address;	/* #PF: linear address */
 		} exception;
+		u8 eoi;		/* vector */
 	};
 	u64 hw[3];
 };
@@ -184,8 +188,14 @@ struct hv_backend {
 	/* Move parts between the control block and vcpu->state. */
 	void (*fetch)(struct hv_vcpu *vcpu, u32 parts);
 	void (*store)(struct hv_vcpu *vcpu, u32 parts);
-	/* vcpu->dr_live or vcpu->want_cr8 changed: new intercepts. */
+	/* vcpu->dr_live, want_cr8 or apic_by_cpu changed: new intercepts. */
 	void (*update_intercepts)(struct hv_vcpu *vcpu);
+	/* Where vcpu->apic_page was set. IRQs off: the highest vectors that are
+	 * requested and in service have changed in it, 0 for none; those set in
+	 * @level exit with HV_R_EOI when they end.
+	 */
+	void (*apic_update)(struct hv_vcpu *vcpu, u8 requested, u8 in_service,
+			    const unsigned long *level);
 	/* New guest TSC offset in vcpu->tsc_offset. */
 	void (*update_tsc)(struct hv_vcpu *vcpu);
 

@@ -100,6 +100,23 @@ void hv_inject_pf(struct hv_vcpu *vcpu, u64 address, u32 error)
 	raise(vcpu, X86_TRAP_PF, true, error);
 }
 
+/*
+ * What RFLAGS has the CPU do behind an instruction: RF covers no more than one,
+ * and TF traps after each.
+ */
+static noinline void end_insn(struct hv_vcpu *vcpu)
+{
+	struct hv_state *st = &vcpu->state;
+
+	st->rflags &= ~(u64)X86_EFLAGS_RF;
+	if (!(st->rflags & X86_EFLAGS_TF))
+		return;
+	hv_need(vcpu, HV_PART_DR);
+	st->dr6 |= DR_STEP;
+	hv_dirty(vcpu, HV_PART_DR);
+	raise(vcpu, X86_TRAP_DB, false, 0);
+}
+
 /**
  * hv_skip() - step over the instruction that exited
  * @vcpu: the vCPU; vcpu->exit.insn_len is the length
@@ -118,12 +135,8 @@ void hv_skip(struct hv_vcpu *vcpu)
 		st->shadow = 0;
 		vcpu->event_check = true;
 	}
-	if (unlikely(st->rflags & X86_EFLAGS_TF)) {
-		hv_need(vcpu, HV_PART_DR);
-		st->dr6 |= DR_STEP;
-		hv_dirty(vcpu, HV_PART_DR);
-		raise(vcpu, X86_TRAP_DB, false, 0);
-	}
+	if (unlikely(st->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF)))
+		end_insn(vcpu);
 }
 
 static bool open_for_interrupts(const struct hv_vcpu *vcpu)
@@ -196,7 +209,7 @@ static void deliver_user_irq(struct hv_vcpu *vcpu, bool busy)
  */
 void hv_deliver(struct hv_vcpu *vcpu)
 {
-	bool busy = vcpu->event.type != HV_EV_NONE;
+	bool busy = vcpu->event.type != HV_EV_NONE, from_pic;
 	int vector;
 
 	vcpu->event_check = false;
@@ -210,7 +223,14 @@ void hv_deliver(struct hv_vcpu *vcpu)
 		deliver_user_irq(vcpu, busy);
 		return;
 	}
-	vector = hv_irq_next(vcpu);
+	if (vcpu->apic_by_cpu) {
+		hv_lapic_give(vcpu);
+		vector = hv_irq_next_pic(vcpu);
+		if (likely(vector < 0))
+			return;
+	} else {
+		vector = hv_irq_next(vcpu);
+	}
 	if (vector < 0) {
 		watch_cr8(vcpu, vcpu->state.cr8 && hv_irq_tpr_holds(vcpu));
 		return;
@@ -219,7 +239,11 @@ void hv_deliver(struct hv_vcpu *vcpu)
 		vcpu->want_window = true;
 		return;
 	}
+	from_pic = hv_irq_next_pic(vcpu) >= 0;
 	vector = hv_irq_accept(vcpu);
 	if (vector >= 0)
 		deliver_interrupt(vcpu, vector);
+	/* What the PIC has sent holds nothing back that the local APIC has. */
+	if (unlikely(from_pic) && !vcpu->apic_by_cpu)
+		vcpu->want_window = hv_irq_has(vcpu);
 }

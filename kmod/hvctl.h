@@ -49,6 +49,9 @@
 #define HV_RUN_ORDER	1	/* pages of the vCPU mapping, as a power of 2 */
 #define HV_MCE_BANKS	32
 
+/* A deadline that never comes. */
+#define HV_NEVER	U64_MAX
+
 /* What a handler says to the run loop. Errors are negative. */
 #define HV_USER		0	/* vcpu->run is filled: return to user space */
 #define HV_RESUME	1	/* enter the guest again */
@@ -206,6 +209,13 @@ struct hv_vcpu {
 	int mode;				/* (a) enum hv_vcpu_mode */
 	int cpu;				/* (a) where it runs, if inside */
 	int last_cpu;				/* (v) where it ran last */
+	u64 deadline;				/* (a) host TSC when the LAPIC timer
+						 * goes off, HV_NEVER
+						 */
+	bool timer_exit;			/* (c) the CPU exits at deadline */
+	bool apic_by_cpu;			/* (v) the CPU delivers interrupts,
+						 * see lapic_cpu.c
+						 */
 	struct hv_exit exit;			/* (v) */
 	void *hw;				/* (v) the back end's own */
 
@@ -218,6 +228,9 @@ struct hv_vcpu {
 	struct rcuwait wait;			/* HLT sleeps here */
 
 	struct hv_lapic *lapic;			/* (c) NULL without irqchip */
+	u8 *apic_page;				/* (c) the back end's; NULL where no
+						 * CPU delivers from it
+						 */
 	u32 mp_state;				/* (v); remote INIT/SIPI by request */
 	unsigned long sipi;			/* (a) HV_SIPI_* and the vector */
 	unsigned long nmi_pending;		/* (a) count, at most 2 */
@@ -267,6 +280,9 @@ struct hv_vm {
 
 	struct hv_slots __rcu *slots;		/* (r)(s) */
 	unsigned long slots_gen;		/* (s), read with READ_ONCE */
+	u32 logged;				/* (s), read with READ_ONCE: slots
+						 * whose writes are logged
+						 */
 
 	spinlock_t mmu_lock;
 	struct mmu_notifier notifier;		/* (c) after first slot */

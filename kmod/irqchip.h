@@ -83,13 +83,22 @@ void hv_lapic_tpr_set(struct hv_vcpu *vcpu, u8 tpr);
  * A look, not a promise: hv_irq_accept() says what is delivered.
  */
 int hv_irq_next(struct hv_vcpu *vcpu);
+/* The same of the PIC alone; there is an irqchip. */
+int hv_irq_next_pic(struct hv_vcpu *vcpu);
 /* Take it: IRR to ISR, or the PIC's INTA cycle. -1 when it has gone. */
 int hv_irq_accept(struct hv_vcpu *vcpu);
 bool hv_irq_has(struct hv_vcpu *vcpu);	/* would end HLT (own thread, or racy) */
 /* Only the TPR keeps an interrupt back: leave the guest when it lowers CR8. */
 bool hv_irq_tpr_holds(struct hv_vcpu *vcpu);
+/* lapic_cpu.c, IRQs off, in the inner loop, where vcpu->apic_by_cpu. */
+void hv_lapic_give(struct hv_vcpu *vcpu);
+int hv_hot_eoi(struct hv_vcpu *vcpu);
 /* The TSC offset changed or time jumped: timers are computed anew. */
 void hv_lapic_timer_update(struct hv_vcpu *vcpu);
+/* HV_R_TIMER: vcpu->deadline has come, or nearly. */
+int hv_hot_timer(struct hv_vcpu *vcpu);
+/* IRQs off: vcpu->timer_exit, and the inner loop has just ended. */
+void hv_lapic_timer_leave(struct hv_vcpu *vcpu);
 /* HV_REQ_TIMER, IRQs off: have the timer fire on the CPU we now run on. */
 void hv_lapic_timer_migrate(struct hv_vcpu *vcpu);
 

@@ -29,7 +29,13 @@ const u32 hv_lapic_lvt_bits[HV_LVTS] = {
 	[HV_LVT(APIC_LVTERR)] = LVT_FIXED_BITS,
 };
 
-static int top_vector(const unsigned long *map)
+/**
+ * hv_apic_top() - the vector of highest priority
+ * @map: bitmap of 256 vectors, which may be changing
+ *
+ * Return: -1 when there is none.
+ */
+int hv_apic_top(const unsigned long *map)
 {
 	int i;
 
@@ -67,7 +73,7 @@ static int lapic_request(struct hv_lapic *lapic, u8 vector, bool level)
 		clear_bit(vector, lapic->tmr);
 	if (test_and_set_bit(vector, lapic->irr))
 		return 0;
-	/* After the bit: see lapic_irr_emptied(). */
+	/* After the bit: see hv_lapic_irr_emptied(). */
 	WRITE_ONCE(lapic->irr_pending, 1);
 	return 1;
 }
@@ -152,7 +158,7 @@ static u32 lapic_apr(const struct hv_lapic *lapic)
 {
 	u32 tpr = hv_lapic_tpr(lapic->vcpu);
 	u32 isr = max_t(int, lapic->isr_top, 0) & 0xf0;
-	u32 irr = max(top_vector(lapic->irr), 0) & 0xf0;
+	u32 irr = max(hv_apic_top(lapic->irr), 0) & 0xf0;
 
 	if ((tpr & 0xf0) >= irr && (tpr & 0xf0) > isr)
 		return tpr;
@@ -165,13 +171,14 @@ static bool pic_waits(const struct hv_lapic *lapic)
 	       hv_lapic_takes_pic(lapic);
 }
 
-static int lapic_next(const struct hv_lapic *lapic)
+static int lapic_next(struct hv_lapic *lapic)
 {
 	int vector;
 
+	hv_lapic_take(lapic);
 	if (!READ_ONCE(lapic->irr_pending))
 		return -1;
-	vector = top_vector(lapic->irr);
+	vector = hv_apic_top(lapic->irr);
 	return vector >> 4 > lapic_class(lapic) ? vector : -1;
 }
 
@@ -186,6 +193,11 @@ int hv_irq_next(struct hv_vcpu *vcpu)
 	return lapic_next(lapic);
 }
 
+int hv_irq_next_pic(struct hv_vcpu *vcpu)
+{
+	return pic_waits(vcpu->lapic) ? hv_pic_look(vcpu->lapic->chip) : -1;
+}
+
 bool hv_irq_has(struct hv_vcpu *vcpu)
 {
 	return hv_irq_next(vcpu) >= 0;
@@ -196,9 +208,12 @@ bool hv_irq_tpr_holds(struct hv_vcpu *vcpu)
 	struct hv_lapic *lapic = vcpu->lapic;
 	int class;
 
-	if (!lapic || !READ_ONCE(lapic->irr_pending))
+	if (!lapic)
 		return false;
-	class = top_vector(lapic->irr) >> 4;
+	hv_lapic_take(lapic);
+	if (!READ_ONCE(lapic->irr_pending))
+		return false;
+	class = hv_apic_top(lapic->irr) >> 4;
 	return class > lapic->isr_top >> 4 && class <= vcpu->state.cr8;
 }
 
@@ -207,11 +222,11 @@ bool hv_irq_tpr_holds(struct hv_vcpu *vcpu)
  * then irr_pending; here irr_pending falls and then the bits are looked at
  * again: whichever way the two interleave, the bit is not forgotten.
  */
-static void lapic_irr_emptied(struct hv_lapic *lapic)
+void hv_lapic_irr_emptied(struct hv_lapic *lapic)
 {
 	WRITE_ONCE(lapic->irr_pending, 0);
 	smp_mb();	/* pairs with test_and_set_bit() in lapic_request() */
-	if (top_vector(lapic->irr) >= 0)
+	if (hv_apic_top(lapic->irr) >= 0)
 		WRITE_ONCE(lapic->irr_pending, 1);
 }
 
@@ -223,9 +238,9 @@ static void lapic_irr_emptied(struct hv_lapic *lapic)
  */
 void hv_lapic_maps_changed(struct hv_lapic *lapic)
 {
-	lapic->isr_top = top_vector(lapic->isr);
+	lapic->isr_top = hv_apic_top(lapic->isr);
 	lapic->isr_depth = bitmap_weight(lapic->isr, 256);
-	lapic_irr_emptied(lapic);
+	hv_lapic_irr_emptied(lapic);
 	lapic->vcpu->event_check = true;
 }
 
@@ -241,13 +256,16 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 		if (vector >= 0)
 			return vector;
 	}
+	/* All else it has been given. */
+	if (vcpu->apic_by_cpu)
+		return -1;
 	vector = lapic_next(lapic);
 	if (vector < 0)
 		return -1;
 
 	clear_bit(vector, lapic->irr);
-	if (top_vector(lapic->irr) < 0)
-		lapic_irr_emptied(lapic);
+	if (hv_apic_top(lapic->irr) < 0)
+		hv_lapic_irr_emptied(lapic);
 	__set_bit(vector, lapic->isr);
 	lapic->isr_top = vector;
 	lapic->isr_depth++;
@@ -256,12 +274,14 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 
 static void lapic_eoi(struct hv_lapic *lapic)
 {
-	int vector = lapic->isr_top;
+	int vector;
 
+	hv_lapic_take(lapic);
+	vector = lapic->isr_top;
 	if (vector < 0)
 		return;
 	__clear_bit(vector, lapic->isr);
-	lapic->isr_top = --lapic->isr_depth ? top_vector(lapic->isr) : -1;
+	lapic->isr_top = --lapic->isr_depth ? hv_apic_top(lapic->isr) : -1;
 	if (unlikely(test_bit(vector, lapic->tmr)))
 		hv_ioapic_eoi(lapic->chip, vector);
 	if (READ_ONCE(lapic->irr_pending))
@@ -318,6 +338,7 @@ bool hv_lapic_reg(struct hv_lapic *lapic, u32 reg, u32 *value)
 {
 	struct hv_vcpu *vcpu = lapic->vcpu;
 
+	hv_lapic_take(lapic);
 	switch (reg) {
 	case APIC_ID:
 		*value = lapic->x2 ? vcpu->id : vcpu->id << 24;

@@ -15,9 +15,6 @@
 
 #include "hvctl.h"
 
-/* A deadline that never comes. */
-#define HV_NEVER	U64_MAX
-
 /*
  * A guest's periodic timer fires at most so often: shorter periods would let
  * it keep a host CPU in its timer interrupt.
@@ -31,13 +28,12 @@
 /**
  * struct hv_apic_timer - the timer of one local APIC
  *
- * @deadline is the truth; the hrtimer is merely armed for some moment that is
- * not later. Moving the deadline away or dropping it is thus one store: the
+ * vcpu->deadline is the truth; the hrtimer is merely armed for some moment that
+ * is not later. Moving the deadline away or dropping it is thus one store: the
  * hrtimer comes too early once, finds the deadline in the future and arms
  * itself for that. See lapic_timer.c.
  */
 struct hv_apic_timer {
-	u64 deadline;		/* (a) host TSC of the next expiry, HV_NEVER */
 	u64 armed;		/* lock; read anywhere: host TSC hrtimer is set to */
 	u64 reload;		/* (v), read by the callback: period in host TSC
 				 * ticks, 0 unless periodic
@@ -52,6 +48,9 @@ struct hv_apic_timer {
  *
  * Fields that are (v) and marked "read anywhere" are looked at without a lock
  * by senders of interrupts, which live with a value that is changing.
+ *
+ * While @given, ISR and TPR are those of vcpu->apic_page, and so is the part of
+ * IRR that was there when the guest was entered: see lapic_cpu.c.
  */
 struct hv_lapic {
 	unsigned long irr[4];	/* (a) requested, by vector */
@@ -61,6 +60,7 @@ struct hv_lapic {
 	u16 isr_depth;		/* (v) bits set in isr */
 	u8 irr_pending;		/* (a) 0: irr is empty; 1: it may not be */
 	u8 tpr;			/* (v) as last written; see hv_lapic_tpr() */
+	bool given;		/* (v) the CPU has the state */
 	bool on;		/* (v), read anywhere: APIC_BASE enables it */
 	bool x2;		/* (v), read anywhere: in x2APIC mode */
 	bool soft_on;		/* (v), read anywhere: the SVR enables it */
@@ -117,8 +117,18 @@ void hv_lapic_error(struct hv_lapic *lapic, u32 bits);
 bool hv_lapic_reg(struct hv_lapic *lapic, u32 reg, u32 *value);
 void hv_lapic_svr(struct hv_lapic *lapic, u32 value);
 void hv_lapic_maps_changed(struct hv_lapic *lapic);
+void hv_lapic_irr_emptied(struct hv_lapic *lapic);
+int hv_apic_top(const unsigned long *map);
 /* What may be written to each local vector; LVTT has rules of its own. */
 extern const u32 hv_lapic_lvt_bits[HV_LVTS];
+
+/* lapic_cpu.c. Own thread: get back what the CPU has. */
+void __hv_lapic_take(struct hv_lapic *lapic);
+static inline void hv_lapic_take(struct hv_lapic *lapic)
+{
+	if (unlikely(lapic->given))
+		__hv_lapic_take(lapic);
+}
 
 /* lapic_ipi.c. Any context: >0 delivered, 0 coalesced, -1 nobody took it. */
 int hv_apic_send(struct hv_irqchip *chip, const struct hv_apic_msg *msg);

@@ -23,6 +23,7 @@ static void lapic_clear(struct hv_lapic *lapic)
 {
 	int i;
 
+	hv_lapic_take(lapic);
 	hv_lapic_timer_reset(lapic);
 	for (i = 0; i < ARRAY_SIZE(lapic->irr); i++) {
 		WRITE_ONCE(lapic->irr[i], 0);
@@ -46,10 +47,20 @@ static void lapic_clear(struct hv_lapic *lapic)
 
 static void lapic_mode(struct hv_lapic *lapic)
 {
-	u64 base = lapic->vcpu->apic_base;
+	struct hv_vcpu *vcpu = lapic->vcpu;
+	u64 base = vcpu->apic_base;
+	bool by_cpu;
 
 	WRITE_ONCE(lapic->on, base & MSR_IA32_APICBASE_ENABLE);
 	WRITE_ONCE(lapic->x2, lapic->on && base & X2APIC_ENABLE);
+	by_cpu = lapic->x2 && vcpu->apic_page;
+	if (by_cpu == vcpu->apic_by_cpu)
+		return;
+	hv_lapic_take(lapic);
+	vcpu->apic_by_cpu = by_cpu;
+	vcpu->want_cr8 = false;
+	vcpu->event_check = true;
+	hv_backend->update_intercepts(vcpu);
 }
 
 /**
@@ -245,6 +256,7 @@ int hv_lapic_set(struct hv_vcpu *vcpu, const struct kvm_lapic_state *state)
 	if (!lapic || !id_matches(lapic, reg_get(state, APIC_ID)))
 		return -EINVAL;
 
+	hv_lapic_take(lapic);
 	hv_lapic_timer_reset(lapic);
 	lapic->ldr = reg_get(state, APIC_LDR) & APIC_LDR_MASK;
 	lapic->dfr = reg_get(state, APIC_DFR) | APIC_DFR_CLUSTER;

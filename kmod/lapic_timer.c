@@ -18,6 +18,10 @@
  * The hrtimer is pinned to the CPU it was armed on, where the vCPU most likely
  * still runs, so that its interrupt is the vCPU's exit. When the vCPU has moved,
  * HV_REQ_TIMER makes the thread bring the hrtimer after it.
+ *
+ * Some CPUs leave the guest at a moment of the TSC by themselves. There no
+ * hrtimer is armed within the inner loop, but when it ends: one that the guest
+ * has put off or had come meanwhile is never armed at all.
  */
 #include <linux/math64.h>
 #include <asm/tsc.h>
@@ -104,6 +108,21 @@ static bool timer_vector(const struct hv_lapic *lapic, u8 *vector)
 	return !(lvtt & APIC_LVT_MASKED);
 }
 
+/* Whether the CPU sees to the deadline: it runs the guest, stopped by us now. */
+static bool cpu_has_timer(const struct hv_vcpu *vcpu)
+{
+	return vcpu->timer_exit && READ_ONCE(vcpu->mode) == HV_INSIDE &&
+	       READ_ONCE(vcpu->cpu) == smp_processor_id();
+}
+
+/* The deadline is past, unless the guest changes it meanwhile. */
+static bool timer_expire(struct hv_apic_timer *timer, struct hv_vcpu *vcpu,
+			 u64 deadline, u64 now)
+{
+	return cmpxchg(&vcpu->deadline, deadline,
+		       timer_after(timer, deadline, now)) == deadline;
+}
+
 static enum hrtimer_restart timer_callback(struct hrtimer *hrtimer)
 {
 	struct hv_apic_timer *timer =
@@ -116,20 +135,19 @@ static enum hrtimer_restart timer_callback(struct hrtimer *hrtimer)
 
 	raw_spin_lock(&timer->lock);
 	for (;;) {
-		deadline = READ_ONCE(timer->deadline);
+		deadline = READ_ONCE(vcpu->deadline);
 		if (deadline <= now) {
-			/* Only if the guest does not change it meanwhile. */
-			if (cmpxchg(&timer->deadline, deadline,
-				    timer_after(timer, deadline, now)) == deadline)
-				expired = true;
+			expired |= timer_expire(timer, vcpu, deadline, now);
 			continue;
 		}
 		WRITE_ONCE(timer->armed, deadline);
 		smp_mb();	/* pairs with timer_set() */
-		if (READ_ONCE(timer->deadline) >= deadline)
+		if (READ_ONCE(vcpu->deadline) >= deadline)
 			break;
 	}
-	if (deadline != HV_NEVER) {
+	if (cpu_has_timer(vcpu)) {
+		WRITE_ONCE(timer->armed, HV_NEVER);
+	} else if (deadline != HV_NEVER) {
 		timer_start(timer, now);
 		if (READ_ONCE(vcpu->mode) == HV_INSIDE &&
 		    READ_ONCE(vcpu->cpu) != smp_processor_id())
@@ -142,29 +160,68 @@ static enum hrtimer_restart timer_callback(struct hrtimer *hrtimer)
 	return HRTIMER_NORESTART;
 }
 
-/* Own thread: the timer is to go off at @deadline, or at once if that is past. */
-static void timer_set(struct hv_lapic *lapic, u64 deadline, u64 now)
+/* Own thread: have the hrtimer come no later than @deadline. */
+static void timer_arm(struct hv_lapic *lapic, u64 deadline, u64 now)
 {
 	struct hv_apic_timer *timer = &lapic->timer;
 	unsigned long flags;
-	u8 vector;
 
-	if (deadline <= now) {
-		if (timer_vector(lapic, &vector))
-			hv_lapic_post_self(lapic, vector, false);
-		deadline = timer_after(timer, deadline, now);
-	}
-	/* The barrier pairs with that of timer_callback(). */
-	smp_store_mb(timer->deadline, deadline);
 	if (deadline >= READ_ONCE(timer->armed))
 		return;
-
 	raw_spin_lock_irqsave(&timer->lock, flags);
 	if (deadline < timer->armed) {
 		WRITE_ONCE(timer->armed, deadline);
 		timer_start(timer, now);
 	}
 	raw_spin_unlock_irqrestore(&timer->lock, flags);
+}
+
+/* Own thread: the timer is to go off at @deadline, or at once if that is past. */
+static void timer_set(struct hv_lapic *lapic, u64 deadline, u64 now)
+{
+	u8 vector;
+
+	if (deadline <= now) {
+		if (timer_vector(lapic, &vector))
+			hv_lapic_post_self(lapic, vector, false);
+		deadline = timer_after(&lapic->timer, deadline, now);
+	}
+	/* The barrier pairs with that of timer_callback(). */
+	smp_store_mb(lapic->vcpu->deadline, deadline);
+	if (lapic->vcpu->timer_exit && lapic->vcpu->mode == HV_INSIDE)
+		return;
+	timer_arm(lapic, deadline, now);
+}
+
+/**
+ * hv_hot_timer() - HV_R_TIMER: the CPU has left the guest for the deadline
+ * @vcpu: the vCPU
+ *
+ * Context: inner loop, interrupts off. Return: HV_RESUME.
+ */
+int hv_hot_timer(struct hv_vcpu *vcpu)
+{
+	u64 deadline = READ_ONCE(vcpu->deadline), now = rdtsc();
+	struct hv_lapic *lapic = vcpu->lapic;
+	u8 vector;
+
+	/* The CPU counts in units of several ticks: it may be a little early. */
+	if (deadline <= now && timer_expire(&lapic->timer, vcpu, deadline, now) &&
+	    timer_vector(lapic, &vector))
+		hv_lapic_post_self(lapic, vector, false);
+	return HV_RESUME;
+}
+
+/**
+ * hv_lapic_timer_leave() - the CPU no longer sees to the deadline
+ * @vcpu: the vCPU, whose inner loop has just ended
+ *
+ * Context: interrupts off, so that no callback on this CPU comes in between.
+ */
+void hv_lapic_timer_leave(struct hv_vcpu *vcpu)
+{
+	if (vcpu->deadline != HV_NEVER)
+		timer_arm(vcpu->lapic, vcpu->deadline, rdtsc());
 }
 
 void hv_lapic_timer_migrate(struct hv_vcpu *vcpu)
@@ -203,7 +260,7 @@ u64 hv_lapic_deadline(struct hv_vcpu *vcpu)
 	struct hv_lapic *lapic = vcpu->lapic;
 
 	if (!lapic || timer_mode(lapic) != APIC_LVT_TIMER_TSCDEADLINE ||
-	    READ_ONCE(lapic->timer.deadline) == HV_NEVER)
+	    READ_ONCE(lapic->vcpu->deadline) == HV_NEVER)
 		return 0;
 	return lapic->timer.guest_deadline;
 }
@@ -293,7 +350,7 @@ void hv_lapic_timer_tmict(struct hv_lapic *lapic, u32 count)
  */
 u32 hv_lapic_timer_tmcct(struct hv_lapic *lapic)
 {
-	u64 deadline = READ_ONCE(lapic->timer.deadline);
+	u64 deadline = READ_ONCE(lapic->vcpu->deadline);
 	u64 now = rdtsc();
 
 	if (deadline == HV_NEVER || deadline <= now ||
@@ -365,7 +422,7 @@ void hv_lapic_timer_update(struct hv_vcpu *vcpu)
 
 	if (!lapic)
 		return;
-	deadline = READ_ONCE(lapic->timer.deadline);
+	deadline = READ_ONCE(lapic->vcpu->deadline);
 	if (deadline == HV_NEVER)
 		return;
 	if (timer_mode(lapic) == APIC_LVT_TIMER_TSCDEADLINE) {
@@ -384,7 +441,7 @@ void hv_lapic_timer_update(struct hv_vcpu *vcpu)
 void hv_lapic_timer_reset(struct hv_lapic *lapic)
 {
 	WRITE_ONCE(lapic->timer.reload, 0);
-	WRITE_ONCE(lapic->timer.deadline, HV_NEVER);
+	WRITE_ONCE(lapic->vcpu->deadline, HV_NEVER);
 }
 
 /**
@@ -396,7 +453,6 @@ void hv_lapic_timer_init(struct hv_lapic *lapic)
 	struct hv_apic_timer *timer = &lapic->timer;
 
 	raw_spin_lock_init(&timer->lock);
-	timer->deadline = HV_NEVER;
 	timer->armed = HV_NEVER;
 	hv_hrtimer_setup(&timer->hrtimer, timer_callback, CLOCK_MONOTONIC,
 			 HRTIMER_MODE_ABS_PINNED_HARD);

@@ -57,6 +57,7 @@ int hv_set_memory_region(struct hv_vm *vm,
 int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log);
 const struct hv_slot *hv_slot_find(const struct hv_slots *slots, u64 gfn);
 void hv_mark_dirty(const struct hv_slot *slot, u64 gfn);
+void hv_log_gpa(struct hv_vm *vm, u64 gpa);	/* preemption off */
 u64 hv_slots_bytes(struct hv_vm *vm);
 
 /*
@@ -158,6 +159,8 @@ void hv_notifier_unregister(struct hv_vm *vm);
  * @accessed: the CPU sets it on use, 0 where it does not
  * @dirty: the CPU sets it on write, 0 where it does not
  * @large: marks a leaf above the lowest level
+ * @logged: when it sets @dirty the CPU writes the frame down, and the back end
+ *	    hands it to hv_log_gpa()
  * @huge_1g: 1 GiB leaves are supported
  */
 struct hv_pte_format {
@@ -169,6 +172,7 @@ struct hv_pte_format {
 	u64 accessed;
 	u64 dirty;
 	u64 large;
+	bool logged;
 	bool (*huge_1g)(void);
 };
 

@@ -100,6 +100,21 @@ void hv_mark_dirty(const struct hv_slot *slot, u64 gfn)
 }
 
 /**
+ * hv_log_gpa() - the CPU has logged a write
+ * @vm: the VM
+ * @gpa: guest-physical address
+ *
+ * Context: preemption off.
+ */
+void hv_log_gpa(struct hv_vm *vm, u64 gpa)
+{
+	const struct hv_slot *slot = hv_slot_find(hv_slots(vm), gpa >> PAGE_SHIFT);
+
+	if (slot)
+		hv_mark_dirty(slot, gpa >> PAGE_SHIFT);
+}
+
+/**
  * hv_slots_bytes() - memory the guest can write to
  * @vm: the VM
  *
@@ -246,6 +261,11 @@ static const struct hv_slot *slot_by_id(const struct hv_slots *slots, u32 id)
 	return NULL;
 }
 
+static void count_logged(struct hv_vm *vm, int change)
+{
+	WRITE_ONCE(vm->logged, vm->logged + change);
+}
+
 static int set_region(struct hv_vm *vm,
 		      const struct kvm_userspace_memory_region *r)
 {
@@ -258,13 +278,19 @@ static int set_region(struct hv_vm *vm,
 		.npages = r->memory_size >> PAGE_SHIFT,
 		.hva = r->userspace_addr,
 	};
+	bool was_logged;
 	int ret;
 
 	slots = rcu_dereference_protected(vm->slots,
 					  lockdep_is_held(&vm->slots_lock));
 	old = slot_by_id(slots, r->slot);
-	if (!new.npages)
-		return old ? replace(vm, slots, old, NULL) : -EINVAL;
+	was_logged = old && old->dirty;
+	if (!new.npages) {
+		ret = old ? replace(vm, slots, old, NULL) : -EINVAL;
+		if (!ret)
+			count_logged(vm, -was_logged);
+		return ret;
+	}
 
 	if (old) {
 		if (new.hva != old->hva || new.npages != old->npages ||
@@ -287,8 +313,13 @@ static int set_region(struct hv_vm *vm,
 		if (!new.dirty)
 			return -ENOMEM;
 	}
+	/* From before the first write is logged until after the last. */
+	if (new.dirty && !was_logged)
+		count_logged(vm, 1);
 	ret = replace(vm, slots, old, &new);
-	if (ret && (!old || new.dirty != old->dirty))
+	if (ret ? new.dirty && !was_logged : !new.dirty && was_logged)
+		count_logged(vm, -1);
+	if (ret && new.dirty && !was_logged)
 		kvfree(new.dirty);
 	return ret;
 }
@@ -387,6 +418,9 @@ int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log)
 		goto out;
 	}
 
+	/* What CPUs have logged so far they hand over when they leave the guest. */
+	if (hv_backend->pte->logged)
+		hv_kick_all_wait(vm, HV_REQ_EVENT);
 	longs = BITS_TO_LONGS(slot->npages);
 	for (first = 0; first < longs; first += n) {
 		n = min_t(unsigned long, longs - first, LOG_CHUNK);

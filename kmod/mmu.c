@@ -281,11 +281,17 @@ static int map_frame(struct hv_vm *vm, u64 gfn, bool write, bool checked,
 	       fmt->exec | fmt->accessed;
 	if (level > 1)
 		leaf |= fmt->large;
-	/* A logged frame stays read-only until it is written to. */
+	/*
+	 * A logged frame stays read-only until it is written to, unless the CPU
+	 * tells of that by itself.
+	 */
 	if (page.writable && !(slot->flags & KVM_MEM_READONLY) &&
-	    (write || !slot->dirty)) {
-		leaf |= fmt->write | fmt->dirty;
-		hv_mark_dirty(slot, gfn);
+	    (write || !slot->dirty || fmt->logged)) {
+		leaf |= fmt->write;
+		if (write || !slot->dirty) {
+			leaf |= fmt->dirty;
+			hv_mark_dirty(slot, gfn);
+		}
 		/*
 		 * Writes by this entry leave no trace in the VMM's page table.
 		 * Nobody can clean the page while it is mapped: cleaning is

@@ -41,7 +41,7 @@ static inline bool hv_pte_is_leaf(u64 entry, int level)
 /* What a walk over a range of frames does to the leaves it finds. */
 enum hv_visit_op {
 	HV_VISIT_ZAP,		/* remove */
-	HV_VISIT_PROTECT,	/* make read-only; remove large leaves */
+	HV_VISIT_PROTECT,	/* notice the next write; remove large leaves */
 	HV_VISIT_AGE,		/* clear "accessed" */
 	HV_VISIT_TEST,		/* look at "accessed" */
 };

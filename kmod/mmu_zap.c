@@ -90,6 +90,12 @@ static void visit_leaf(struct hv_visit *visit, u64 *entry, int level)
 
 	switch (visit->op) {
 	case HV_VISIT_PROTECT:
+		if (level == 1 && fmt->logged) {
+			if (!(old & fmt->dirty))
+				return;
+			clear_bit(__ffs64(fmt->dirty), (unsigned long *)entry);
+			break;
+		}
 		if (level == 1) {
 			if (!(old & fmt->write))
 				return;
@@ -194,12 +200,13 @@ void hv_mmu_zap_gfn_range(struct hv_vm *vm, struct hv_slots *slots,
 #define PROTECT_CHUNK	(SZ_1G >> PAGE_SHIFT)
 
 /**
- * hv_mmu_write_protect() - have the next write to each frame fault
+ * hv_mmu_write_protect() - have the next write to each frame noticed
  * @vm: the VM
  * @start: first frame
  * @end: frame after the last
  *
- * Large leaves are removed: faults bring single frames in their place.
+ * By a fault, or by the CPU's own log. Large leaves are removed: faults bring
+ * single frames in their place.
  *
  * Context: may sleep.
  */

@@ -38,6 +38,8 @@ static const u8 exit_class[HV_R_COUNT] = {
 	[HV_R_RDPMC] = HVCTL_EXIT_OTHER,
 	[HV_R_IO] = HVCTL_EXIT_IO,
 	[HV_R_FAULT] = HVCTL_EXIT_NESTED_FAULT,
+	[HV_R_EOI] = HVCTL_EXIT_APIC,
+	[HV_R_TIMER ... HV_R_LOG_FULL] = HVCTL_EXIT_OTHER,
 	[HV_R_HLT] = HVCTL_EXIT_HLT,
 	[HV_R_PAUSE] = HVCTL_EXIT_PAUSE,
 	[HV_R_CR] = HVCTL_EXIT_CR_ACCESS,
@@ -209,6 +211,7 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 	vcpu->id = id;
 	vcpu->cpu = -1;
 	vcpu->last_cpu = -1;
+	vcpu->deadline = HV_NEVER;
 	vcpu->user_irq = -1;
 
 	r = -ENOMEM;
@@ -453,6 +456,8 @@ static int inner_loop(struct hv_vcpu *vcpu)
 
 	vcpu->guest_cycles += rdtsc() - start;
 	leave_inside(vcpu);
+	if (vcpu->timer_exit)
+		hv_lapic_timer_leave(vcpu);
 	local_irq_enable();
 	hv_fpu_leave(vcpu);
 	return r;

@@ -3,6 +3,7 @@
  * What this machine's VMX can do, and switching it on and off.
  */
 #include <linux/percpu.h>
+#include <asm/apicdef.h>
 #include <asm/intel_pt.h>
 #include <asm/msr.h>
 #include <asm/perf_event.h>
@@ -14,8 +15,11 @@
 struct vmx_caps vmx_caps;
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
 
-/* All guests have the same MSRs to themselves, so one bitmap is enough. */
-static u8 *msr_bitmap;
+/*
+ * All guests have the same MSRs to themselves, and some of their local APIC's
+ * where the CPU looks after that: two bitmaps are enough.
+ */
+static u8 *msr_bitmap[2];
 
 /* Controls without which there is no guest. */
 static const struct {
@@ -56,15 +60,21 @@ static const struct {
  * XSAVES give #UD, and ENCLS, WBINVD run at the guest's will.
  */
 static const u32 wants[VMX_WORDS] = {
+	[VMX_PIN] = PIN_BASED_VMX_PREEMPTION_TIMER,
 	[VMX_CPU2] = SECONDARY_EXEC_ENABLE_VPID | SECONDARY_EXEC_ENABLE_RDTSCP |
 		     SECONDARY_EXEC_ENABLE_INVPCID | SECONDARY_EXEC_ENABLE_XSAVES |
 		     SECONDARY_EXEC_PAUSE_LOOP_EXITING |
 		     SECONDARY_EXEC_WBINVD_EXITING |
 		     SECONDARY_EXEC_ENCLS_EXITING |
+		     SECONDARY_EXEC_ENABLE_PML |
 		     SECONDARY_EXEC_PT_CONCEAL_VMX,
 	[VMX_EXIT] = VM_EXIT_PT_CONCEAL_PIP,
 	[VMX_ENTRY] = VM_ENTRY_PT_CONCEAL_PIP,
 };
+
+/* On for guests in x2APIC mode, where there are both. */
+#define CPU2_APIC	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | \
+			 SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
 
 /* Part of needs[], but the vCPU decides when they are on. */
 static const u32 variable[VMX_WORDS] = {
@@ -81,11 +91,12 @@ static const u32 ctl_msr[VMX_WORDS] = {
 };
 
 /**
- * vmx_msr_bitmap_pa() - physical address of the MSR bitmap, 25.6.9
+ * vmx_msr_bitmap_pa() - physical address of an MSR bitmap, 25.6.9
+ * @x2apic: that of guests whose x2APIC the CPU virtualises
  */
-u64 vmx_msr_bitmap_pa(void)
+u64 vmx_msr_bitmap_pa(bool x2apic)
 {
-	return virt_to_phys(msr_bitmap);
+	return virt_to_phys(msr_bitmap[x2apic]);
 }
 
 /*
@@ -103,6 +114,8 @@ static u32 read_word(struct vmx_caps *caps, enum vmx_word word)
 		if (needs[i].word == word)
 			must |= needs[i].bit;
 	caps->ctl[word] = ((must & ~variable[word]) | (wants[word] & high)) | low;
+	if (word == VMX_CPU2 && (high & CPU2_APIC) == CPU2_APIC)
+		caps->apic = CPU2_APIC;
 	return must & ~high;
 }
 
@@ -110,6 +123,7 @@ static u32 read_word(struct vmx_caps *caps, enum vmx_word word)
 static void read_caps(struct vmx_caps *caps, u32 missing[VMX_WORDS])
 {
 	enum vmx_word word;
+	u64 misc;
 
 	memset(caps, 0, sizeof(*caps));
 	rdmsrl(MSR_IA32_VMX_BASIC, caps->basic);
@@ -123,6 +137,14 @@ static void read_caps(struct vmx_caps *caps, u32 missing[VMX_WORDS])
 	}
 	if (!missing[VMX_CPU] && !missing[VMX_CPU2])
 		rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, caps->ept);
+	/* It logs when a dirty bit is set. */
+	if (!(caps->ept & VMX_EPT_AD_BIT))
+		caps->ctl[VMX_CPU2] &= ~SECONDARY_EXEC_ENABLE_PML;
+
+	/* A.6: of the TSC's bits, the one whose change is a count. */
+	rdmsrl(MSR_IA32_VMX_MISC, misc);
+	caps->timer_shift = misc & GENMASK(4, 0);
+	caps->timer = caps->ctl[VMX_PIN] & PIN_BASED_VMX_PREEMPTION_TIMER;
 
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, caps->cr0_fixed);
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, caps->cr4_fixed);
@@ -190,21 +212,25 @@ int vmx_probe(void)
 	return 0;
 }
 
-static void pass_msr(u32 msr, bool write)
+#define PASS_READ	BIT(0)
+#define PASS_WRITE	BIT(1)
+
+static void pass_msr(u8 *bitmap, u32 msr, u32 how)
 {
 	/* 25.6.9: reads low, reads high, writes low, writes high, 1 KiB each. */
 	u32 bit = (msr & 0x1fff) + (msr >= 0xc0000000 ? 0x2000 : 0);
 
-	__clear_bit(bit, (unsigned long *)msr_bitmap);
-	if (write)
-		__clear_bit(bit + 0x4000, (unsigned long *)msr_bitmap);
+	if (how & PASS_READ)
+		__clear_bit(bit, (unsigned long *)bitmap);
+	if (how & PASS_WRITE)
+		__clear_bit(bit + 0x4000, (unsigned long *)bitmap);
 }
 
 /*
  * What the guest may do without an exit. Of most it is reading: they are seldom
  * written, and then the last value need never be read back.
  */
-static void fill_msr_bitmap(void)
+static void fill_msr_bitmap(u8 *bitmap, bool x2apic)
 {
 	static const u32 readable[] = {
 		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
@@ -216,11 +242,16 @@ static void fill_msr_bitmap(void)
 	};
 	size_t i;
 
-	memset(msr_bitmap, 0xff, PAGE_SIZE);
+	memset(bitmap, 0xff, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(readable); i++)
-		pass_msr(readable[i], false);
+		pass_msr(bitmap, readable[i], PASS_READ);
 	for (i = 0; i < ARRAY_SIZE(own); i++)
-		pass_msr(own[i], true);
+		pass_msr(bitmap, own[i], PASS_READ | PASS_WRITE);
+	if (!x2apic)
+		return;
+	/* 30.5: these do not reach the real APIC's. */
+	pass_msr(bitmap, APIC_BASE_MSR + (APIC_TASKPRI >> 4), PASS_READ | PASS_WRITE);
+	pass_msr(bitmap, APIC_BASE_MSR + (APIC_EOI >> 4), PASS_WRITE);
 }
 
 /**
@@ -230,13 +261,17 @@ static void fill_msr_bitmap(void)
  */
 int __init vmx_setup(void)
 {
-	int cpu;
+	int cpu, i;
 
 	vmx_ept_init();
-	msr_bitmap = (u8 *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap)
-		return -ENOMEM;
-	fill_msr_bitmap();
+	for (i = 0; i < ARRAY_SIZE(msr_bitmap); i++) {
+		msr_bitmap[i] = (u8 *)__get_free_page(GFP_KERNEL);
+		if (!msr_bitmap[i]) {
+			vmx_teardown();
+			return -ENOMEM;
+		}
+		fill_msr_bitmap(msr_bitmap[i], i);
+	}
 
 	for_each_possible_cpu(cpu) {
 		struct vmx_cpu *vc = per_cpu_ptr(&vmx_cpu, cpu);
@@ -260,7 +295,7 @@ int __init vmx_setup(void)
  */
 void vmx_teardown(void)
 {
-	int cpu;
+	int cpu, i;
 
 	for_each_possible_cpu(cpu) {
 		struct vmx_cpu *vc = per_cpu_ptr(&vmx_cpu, cpu);
@@ -269,8 +304,10 @@ void vmx_teardown(void)
 			__free_page(vc->vmxon);
 		vc->vmxon = NULL;
 	}
-	free_page((unsigned long)msr_bitmap);
-	msr_bitmap = NULL;
+	for (i = 0; i < ARRAY_SIZE(msr_bitmap); i++) {
+		free_page((unsigned long)msr_bitmap[i]);
+		msr_bitmap[i] = NULL;
+	}
 }
 
 /**

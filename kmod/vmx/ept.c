@@ -9,6 +9,7 @@
 #include <asm/memtype.h>
 #include <asm/processor.h>
 
+#include "insn.h"
 #include "vmx.h"
 
 /**
@@ -24,6 +25,7 @@ void __init vmx_ept_init(void)
 		hv_ept_format.accessed = VMX_EPT_ACCESS_BIT;
 		hv_ept_format.dirty = VMX_EPT_DIRTY_BIT;
 	}
+	hv_ept_format.logged = vmx_caps.ctl[VMX_CPU2] & SECONDARY_EXEC_ENABLE_PML;
 }
 
 static bool ept_huge_1g(void)
@@ -59,6 +61,40 @@ u64 vmx_eptp(struct hv_vm *vm)
 	if (hv_ept_format.accessed)
 		eptp |= VMX_EPTP_AD_ENABLE_BIT;
 	return eptp;
+}
+
+/* Entries of the log; the index counts down and is 0xffff when it is full. */
+#define LOG_ENTRIES	512
+
+/**
+ * vmx_log_init() - a vCPU's log of writes is empty, 25.6.14
+ * @vmx: whose VMCS is new and current
+ */
+void vmx_log_init(struct vmx_vcpu *vmx)
+{
+	vmcs_write(PML_ADDRESS, page_to_phys(vmx->log));
+	vmcs_write(GUEST_PML_INDEX, LOG_ENTRIES - 1);
+}
+
+/**
+ * vmx_log_flush() - hand over the frames that the CPU has logged (29.3.6)
+ * @vcpu: just back from the guest
+ *
+ * Nothing is logged but in slots that want it: elsewhere entries that can be
+ * written by are made with their dirty bit set.
+ */
+void vmx_log_flush(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	const u64 *log = page_address(vmx->log);
+	u16 i = vmcs_read(GUEST_PML_INDEX);
+
+	if (likely(i == LOG_ENTRIES - 1))
+		return;
+	/* It points to the entry that would come next. */
+	for (i++; i < LOG_ENTRIES; i++)
+		hv_log_gpa(vcpu->vm, log[i]);
+	vmcs_write(GUEST_PML_INDEX, LOG_ENTRIES - 1);
 }
 
 /**

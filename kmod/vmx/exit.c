@@ -56,13 +56,16 @@ static const struct {
 	[EXIT_REASON_MWAIT_INSTRUCTION] = { R(MWAIT) },
 	[EXIT_REASON_MONITOR_INSTRUCTION] = { R(MONITOR) },
 	[EXIT_REASON_PAUSE_INSTRUCTION] = { R(PAUSE) },
+	[EXIT_REASON_EOI_INDUCED] = { R(EOI), MORE },
 	[EXIT_REASON_EPT_VIOLATION] = { R(FAULT), MORE },
 	[EXIT_REASON_INVEPT] = { R(UNDEFINED) },
+	[EXIT_REASON_PREEMPTION_TIMER] = { R(TIMER) },
 	[EXIT_REASON_INVVPID] = { R(UNDEFINED) },
 	[EXIT_REASON_WBINVD] = { R(WBINVD), PLAIN },
 	[EXIT_REASON_XSETBV] = { R(XSETBV), PLAIN },
 	[EXIT_REASON_VMFUNC] = { R(UNDEFINED) },
 	[EXIT_REASON_ENCLS] = { R(UNDEFINED) },
+	[EXIT_REASON_PML_FULL] = { R(LOG_FULL), MORE },
 	[EXIT_REASON_ENCLV] = { R(UNDEFINED) },
 };
 
@@ -247,6 +250,12 @@ static noinline void read_more(struct hv_vcpu *vcpu, u32 reason)
 		/* The core is going to let it in. */
 		to_vmx(vcpu)->host_moved = true;
 		break;
+	case EXIT_REASON_PML_FULL:
+		undo_iret(vcpu, info);
+		break;
+	case EXIT_REASON_EOI_INDUCED:
+		exit->eoi = info;
+		break;
 	case EXIT_REASON_CR_ACCESS:
 		get_cr(exit, info);
 		break;
@@ -314,6 +323,7 @@ const struct hv_backend hv_vmx_backend = {
 	.fetch = vmx_fetch,
 	.store = vmx_store,
 	.update_intercepts = vmx_update_intercepts,
+	.apic_update = vmx_apic_update,
 	.update_tsc = vmx_update_tsc,
 	.attach = vmx_attach,
 	.begin = vmx_begin,

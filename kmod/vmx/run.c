@@ -136,6 +136,18 @@ static u32 nmi_window(const struct hv_state *st)
 	       CPU_BASED_INTR_WINDOW_EXITING : CPU_BASED_NMI_WINDOW_EXITING;
 }
 
+static noinline void change_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx,
+				     u32 ctl)
+{
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
+	vmx->cpu_ctl = ctl;
+	if (vmx->cpu2_ctl == vmx->cpu2)
+		return;
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, vmx->cpu2);
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu->apic_by_cpu));
+	vmx->cpu2_ctl = vmx->cpu2;
+}
+
 static void write_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	u32 ctl = vmx->cpu_base;
@@ -144,10 +156,28 @@ static void write_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		ctl |= CPU_BASED_INTR_WINDOW_EXITING;
 	if (unlikely(vcpu->want_nmi_window))
 		ctl |= nmi_window(&vcpu->state);
-	if (ctl != vmx->cpu_ctl) {
-		vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
-		vmx->cpu_ctl = ctl;
+	if (ctl != vmx->cpu_ctl)
+		change_controls(vcpu, vmx, ctl);
+}
+
+/*
+ * The preemption timer counts down while the guest runs, from the same value at
+ * each entry (25.5.1). One that is not wanted may come all the same: in minutes.
+ */
+static noinline void write_timer(struct vmx_vcpu *vmx, u64 deadline)
+{
+	u64 left = U32_MAX, now;
+
+	vmx->timer_set = deadline != HV_NEVER;
+	if (vmx->timer_set) {
+		now = rdtsc();
+		left = 0;
+		/* Rounded up: an exit too early is one too many. */
+		if (deadline > now)
+			left = min_t(u64, U32_MAX,
+				     ((deadline - now - 1) >> vmx_caps.timer_shift) + 1);
 	}
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, left);
 }
 
 static void write_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
@@ -167,7 +197,9 @@ static void write_state(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		write_rflags(vmx, st->rflags);
 	if (unlikely(st->shadow | st->nmi_blocked | vmx->interruptibility))
 		write_interruptibility(vcpu, vmx);
-	vmx->vapic[APIC_TASKPRI] = st->cr8 << 4;
+	/* Its lower half may be the guest's, too. */
+	if (vmx->vapic[APIC_TASKPRI] >> 4 != st->cr8)
+		vmx->vapic[APIC_TASKPRI] = st->cr8 << 4;
 }
 
 static noinline void read_interruptibility(struct hv_state *st, u32 info)
@@ -228,6 +260,8 @@ void vmx_enter(struct hv_vcpu *vcpu)
 
 	write_state(vcpu, vmx);
 	write_controls(vcpu, vmx);
+	if (vmx_caps.timer && (vcpu->deadline != HV_NEVER || vmx->timer_set))
+		write_timer(vmx, vcpu->deadline);
 	vcpu->fresh = 0;
 	if (vcpu->event.type != HV_EV_NONE)
 		put_event(vcpu);
@@ -253,5 +287,7 @@ void vmx_enter(struct hv_vcpu *vcpu)
 	if (likely(!(reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		vmx->launched = true;
 	read_state(vcpu, vmx);
+	if (unlikely(vmx->log && READ_ONCE(vcpu->vm->logged)))
+		vmx_log_flush(vcpu);
 	vmx_translate_exit(vcpu, reason);
 }

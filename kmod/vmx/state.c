@@ -218,19 +218,29 @@ static void switch_dr6(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 }
 
 /**
- * vmx_update_intercepts() - follow vcpu->dr_live, vcpu->want_cr8 and CPUID
+ * vmx_update_intercepts() - follow vcpu->dr_live, want_cr8, apic_by_cpu, CPUID
  * @vcpu: the vCPU, stopped
  */
 void vmx_update_intercepts(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u64 owned = CR4_OWNED & ~vcpu->cpuid.cr4_reserved;
+	u32 cpu2;
 
 	vmx->cpu_base = vmx_caps.ctl[VMX_CPU];
 	if (!vcpu->dr_live)
 		vmx->cpu_base |= CPU_BASED_MOV_DR_EXITING;
 	if (vcpu->want_cr8)
 		vmx->cpu_base |= CPU_BASED_CR8_LOAD_EXITING;
+	cpu2 = vmx_caps.ctl[VMX_CPU2];
+	if (!vmx->vpid)
+		cpu2 &= ~SECONDARY_EXEC_ENABLE_VPID;
+	if (vcpu->apic_by_cpu)
+		cpu2 |= vmx_caps.apic;
+	if (vmx->cpu2 != cpu2) {
+		vmx->cpu2 = cpu2;
+		vmx->cpu_ctl = 0;	/* both are written together */
+	}
 	if (vmx->dr_live != vcpu->dr_live)
 		switch_dr6(vcpu, vmx);
 	if (vmx->cr4_owned != owned) {

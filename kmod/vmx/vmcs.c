@@ -161,7 +161,12 @@ int vmx_vcpu_create(struct hv_vcpu *vcpu)
 	vmx->cpu = -1;
 	vmx->blank = true;
 	vcpu->hw = vmx;
-	if (!vmx->page || !vmx->vapic) {
+	vcpu->timer_exit = vmx_caps.timer;
+	if (vmx_caps.apic)
+		vcpu->apic_page = vmx->vapic;
+	if (hv_ept_format.logged)
+		vmx->log = alloc_page(GFP_KERNEL_ACCOUNT);
+	if (!vmx->page || !vmx->vapic || (hv_ept_format.logged && !vmx->log)) {
 		vmx_vcpu_destroy(vcpu);
 		return -ENOMEM;
 	}
@@ -189,6 +194,8 @@ void vmx_vcpu_destroy(struct hv_vcpu *vcpu)
 	if (vmx->vpid)
 		ida_free(&vpids, vmx->vpid);
 	free_page((unsigned long)vmx->vapic);
+	if (vmx->log)
+		__free_page(vmx->log);
 	if (vmx->page)
 		__free_page(vmx->page);
 	kfree(vmx);
@@ -248,14 +255,12 @@ static void init_host(void)
 
 static void init_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	u32 cpu2 = vmx_caps.ctl[VMX_CPU2];
+	u32 cpu2 = vmx->cpu2;
 
-	if (!vmx->vpid)
-		cpu2 &= ~SECONDARY_EXEC_ENABLE_VPID;
-	vmx->cpu_ctl = vmx->cpu_base;
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.ctl[VMX_PIN]);
-	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx->cpu_ctl);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, cpu2);
+	/* The entry writes these two, which nothing equals now. */
+	vmx->cpu_ctl = 0;
+	vmx->cpu2_ctl = 0;
 	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.ctl[VMX_EXIT]);
 
 	vmcs_write(EXCEPTION_BITMAP, EXCEPTIONS);
@@ -267,7 +272,6 @@ static void init_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, 0);
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, 0);
 	vmcs_write(TPR_THRESHOLD, 0);
-	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa());
 	vmcs_write(VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(vmx->vapic));
 	vmcs_write(TSC_OFFSET, vcpu->tsc_offset);
 	vmcs_write(EPT_POINTER, vmx_eptp(vcpu->vm));
@@ -281,6 +285,14 @@ static void init_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		vmcs_write(XSS_EXIT_BITMAP, 0);
 	if (cpu2 & SECONDARY_EXEC_ENCLS_EXITING)
 		vmcs_write(ENCLS_EXITING_BITMAP, ~0ULL);
+	if (vmx_caps.apic)
+		vmx_apic_init(vmx);
+	if (cpu2 & SECONDARY_EXEC_ENABLE_PML)
+		vmx_log_init(vmx);
+	if (vmx_caps.timer) {
+		vmcs_write(VMX_PREEMPTION_TIMER_VALUE, U32_MAX);
+		vmx->timer_set = false;
+	}
 }
 
 /**

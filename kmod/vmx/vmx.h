@@ -25,6 +25,10 @@ enum vmx_word { VMX_PIN, VMX_CPU, VMX_CPU2, VMX_EXIT, VMX_ENTRY, VMX_WORDS };
  *	       PG, which unrestricted guests may clear
  * @cr4_fixed: the same of CR4
  * @ctl: the controls that every guest runs with
+ * @apic: secondary controls with which the CPU delivers the interrupts of
+ *	  x2APIC guests; 0 where it cannot
+ * @timer: there is a preemption timer ...
+ * @timer_shift: ... that counts once in 2^n ticks of the TSC
  *
  * Set once by probe(); every CPU that is enabled must have the same.
  */
@@ -34,6 +38,9 @@ struct vmx_caps {
 	u64 cr0_fixed;
 	u64 cr4_fixed;
 	u32 ctl[VMX_WORDS];
+	u32 apic;
+	bool timer;
+	u8 timer_shift;
 };
 
 extern struct vmx_caps vmx_caps;
@@ -91,11 +98,16 @@ struct vmx_vcpu {
 	u64 rsp, rflags;	/* last read or written */
 	u32 cpu_base;		/* processor-based controls without windows */
 	u32 cpu_ctl;		/* ... with them, last written */
-	u8 *vapic;		/* virtual-APIC page: only the TPR is used */
+	u32 cpu2;		/* secondary controls ... */
+	u32 cpu2_ctl;		/* ... as last written */
+	bool timer_set;		/* the preemption timer was, last time */
+	u8 *vapic;		/* virtual-APIC page */
+	u64 eoi_exit[4];	/* vectors whose EOI exits, last written */
 	u64 msr[VMX_MSRS];	/* what the registers hold */
 	u64 tsc_aux;
 	u64 host_cr3, host_cr4;	/* last written */
 
+	struct page *log;	/* of writes; NULL where CPUs keep none */
 	struct page *page;	/* the VMCS */
 	u64 pa;
 	struct list_head node;	/* vmx_cpu.active */
@@ -128,7 +140,7 @@ void vmx_cpu_disable(void);
 void vmx_cpu_emergency(void);
 bool vmx_on(void);
 void vmx_off(void);
-u64 vmx_msr_bitmap_pa(void);
+u64 vmx_msr_bitmap_pa(bool x2apic);
 
 /* vmcs.c */
 int vmx_vcpu_create(struct hv_vcpu *vcpu);
@@ -148,10 +160,17 @@ void vmx_store(struct hv_vcpu *vcpu, u32 parts);
 void vmx_update_intercepts(struct hv_vcpu *vcpu);
 void vmx_update_tsc(struct hv_vcpu *vcpu);
 
+/* apic.c */
+void vmx_apic_init(struct vmx_vcpu *vmx);
+void vmx_apic_update(struct hv_vcpu *vcpu, u8 requested, u8 in_service,
+		     const unsigned long *level);
+
 /* ept.c */
 extern struct hv_pte_format hv_ept_format;
 void vmx_ept_init(void);
 u64 vmx_eptp(struct hv_vm *vm);
+void vmx_log_init(struct vmx_vcpu *vmx);
+void vmx_log_flush(struct hv_vcpu *vcpu);
 void vmx_invept(struct hv_vm *vm);	/* NULL: all guests; on this CPU */
 
 /* host.c */

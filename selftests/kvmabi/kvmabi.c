@@ -557,6 +557,19 @@ bool kv_intel(void)
 	return __get_cpuid(0, &a, &b, &c, &d) && b == (u32)signature_INTEL_ebx;
 }
 
+bool kv_bochs(void)
+{
+	char text[64] = "";
+	int fd = open("/sys/class/dmi/id/bios_vendor", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = 0;
+		close(fd);
+	}
+	return strstr(text, "Bochs") != NULL;
+}
+
 int kv_cpus(void)
 {
 	return (int)sysconf(_SC_NPROCESSORS_ONLN);

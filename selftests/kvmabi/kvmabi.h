@@ -254,6 +254,8 @@ int kv_msi(struct kv_vm *vm, u64 address, u32 data);
 
 /* An Intel CPU: guests call the hypervisor by VMCALL, elsewhere by VMMCALL. */
 bool kv_intel(void);
+/* The host runs in Bochs, which has defects of its own. */
+bool kv_bochs(void);
 #define KV_VMMCALL 0xd9 /* third byte of VMMCALL ... */
 #define KV_VMCALL  0xc1 /* ... and of VMCALL */
 

@@ -88,6 +88,13 @@ TEST_F(trace, trap_flag)
 	KV_LOAD_BLOB(self->vm, KV_DATA, traced);
 	if (kv_intel())
 		*(u8 *)kv_gpa(self->vm, KV_DATA + (u64)(traced_7 - traced) + 2, 1) = KV_VMCALL;
+	/*
+	 * Bochs has the trap of an instruction pending when that exits, before it
+	 * has run: one that is run again, as this is, is never got over. With
+	 * kvm_intel as well.
+	 */
+	if (kv_bochs())
+		kv_load(self->vm, KV_DATA + (u64)(traced_17 - traced), "\x0f\x1f\x00", 3);
 	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
 	for (i = 0; i < STEPS; i++) {
 		next_report(self->vcpu);
@@ -116,13 +123,17 @@ TEST_F(trace, trap_flag)
 
 /* ------------------------------------------------ the guest's debug registers */
 
-/* An execution breakpoint comes before the instruction, intercepted or not. */
+/*
+ * An execution breakpoint comes before the instruction, intercepted or not. What
+ * lets the handler return to that one (RF) does not cover the next.
+ */
 static __guest void breakpoints(u64 cpuid_at)
 {
 	asm volatile("mov %0, %%dr0" : : "r"(cpuid_at));
 	asm volatile("mov %0, %%dr1" : : "r"(KV_DATA + 0x1000UL));
-	/* DR0: execute; DR1: write, four bytes. Both global. */
-	asm volatile("mov %0, %%dr7" : : "r"(0xd0040aUL));
+	asm volatile("mov %0, %%dr2" : : "r"(cpuid_at + 2));
+	/* DR0, DR2: execute; DR1: write, four bytes. All global. */
+	asm volatile("mov %0, %%dr7" : : "r"(0xd0042aUL));
 	asm volatile("call *%0" : : "r"(cpuid_at) : "rax", "rbx", "rcx", "rdx", "memory");
 	guest_sync(1);
 	*(volatile u32 *)(KV_DATA + 0x1000) = 1;
@@ -140,6 +151,13 @@ static __guest void on_debug(struct kv_frame64 *frame)
 	guest_sync2(0xdb, frame->rip, dr6);
 }
 
+static void expect_hit(struct __test_metadata *_metadata, struct kv_vcpu *vcpu, u64 at, u64 bit)
+{
+	ASSERT_SYNC(vcpu, 0xdb);
+	ASSERT_EQ(at, vcpu->last.a);
+	EXPECT_EQ(bit, vcpu->last.b & 0xf);
+}
+
 TEST_F(trace, guest_breakpoints)
 {
 	static const u8 code[] = {0x0f, 0xa2, 0xc3}; /* cpuid; ret */
@@ -147,9 +165,11 @@ TEST_F(trace, guest_breakpoints)
 	kv_load(self->vm, KV_DATA, code, sizeof(code));
 	kv_enter(self->vcpu, breakpoints, KV_DATA, 0);
 	kv_handler(self->vm, 1, on_debug);
-	ASSERT_SYNC(self->vcpu, 0xdb);
-	EXPECT_EQ(KV_DATA, self->vcpu->last.a);
-	EXPECT_EQ(1, self->vcpu->last.b & 0xf);
+	expect_hit(_metadata, self->vcpu, KV_DATA, 1);
+	/* Bochs again: the breakpoint is still pending when CPUID exits. */
+	if (kv_bochs())
+		expect_hit(_metadata, self->vcpu, KV_DATA, 1);
+	expect_hit(_metadata, self->vcpu, KV_DATA + 2, 4);
 	ASSERT_SYNC(self->vcpu, 1);
 	ASSERT_SYNC(self->vcpu, 0xdb);
 	EXPECT_EQ(2, self->vcpu->last.b & 0xf);
