@@ -397,9 +397,14 @@ TEST_F(regs, inject_nmi_by_events)
 TEST_F(regs, inject_interrupt_by_sregs)
 {
 	struct kvm_sregs sregs;
+	struct kvm_regs regs;
 
 	kv_enter(self->vcpu, spin, 0, 0);
 	ASSERT_SYNC(self->vcpu, 1);
+	/* It was accepted, so interrupts were on; Intel's CPUs insist. */
+	regs = kv_regs(self->vcpu);
+	regs.rflags |= 0x200;
+	kv_set_regs(self->vcpu, &regs);
 	sregs = kv_sregs(self->vcpu);
 	sregs.interrupt_bitmap[1] = 1UL << 5; /* vector 69 */
 	kv_set_sregs(self->vcpu, &sregs);
