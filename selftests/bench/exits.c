@@ -47,7 +47,13 @@
 		guest_done();                                                                      \
 	}
 
-LOOP(loop_cpuid, , { asm volatile("cpuid" : : "a"(0), "c"(0) : "rbx", "rdx"); })
+/* Leaf 0 each time: what it answers is in the registers of the question. */
+LOOP(loop_cpuid, , {
+	u32 leaf = 0;
+	u32 sub = 0;
+
+	asm volatile("cpuid" : "+a"(leaf), "+c"(sub) : : "rbx", "rdx");
+})
 LOOP(loop_hypercall, , { asm volatile("vmmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory"); })
 LOOP(loop_hypercall_intel, , { asm volatile("vmcall" : : "a"(UNKNOWN_HYPERCALL) : "memory"); })
 LOOP(loop_rdmsr_base, , (void)rdmsr(MSR_APIC_BASE))
