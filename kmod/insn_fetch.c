@@ -525,6 +525,21 @@ int hv_insn_len(struct hv_vcpu *vcpu, bool atomic)
 	return HV_RESUME;
 }
 
+static noinline int mmio_decode_slow(struct hv_vcpu *vcpu)
+{
+	struct hv_insn *insn = &vcpu->mmio.insn;
+	int got, ret;
+
+	vcpu->exit.insn_len = 0;
+	got = decode_slow(vcpu, true, insn, &ret);
+	if (got == HV_INSN_UNKNOWN)
+		return hv_insn_unknown(vcpu);
+	if (got)
+		return ret;
+	vcpu->exit.insn_len = insn->len;
+	return HV_RESUME;
+}
+
 /**
  * hv_mmio_decode() - the instruction that touched device memory
  * @vcpu: the vCPU, on its own thread; vcpu->mmio.insn is filled
@@ -536,27 +551,18 @@ int hv_mmio_decode(struct hv_vcpu *vcpu, bool atomic)
 {
 	struct hv_insn *insn = &vcpu->mmio.insn;
 	struct hv_exit *exit = &vcpu->exit;
-	int got, ret;
 
 	if (exit->insn_bytes) {
 		/* Decode assists: the CPU has kept what it fetched. */
 		vcpu->mmio.mode = 0;
-		got = hv_insn_decode_mmio(exit->insn, exit->insn_bytes,
-					  code_mode(vcpu), insn);
-		if (!got)
+		if (!hv_insn_decode_mmio(exit->insn, exit->insn_bytes,
+					 code_mode(vcpu), insn))
 			goto decoded;
 	}
-	if (atomic) {
-		if (decode_hot(vcpu, true, insn))
-			return HV_SLOW;
-		goto decoded;
-	}
-	exit->insn_len = 0;
-	got = decode_slow(vcpu, true, insn, &ret);
-	if (got == HV_INSN_UNKNOWN)
-		return hv_insn_unknown(vcpu);
-	if (got)
-		return ret;
+	if (!atomic)
+		return mmio_decode_slow(vcpu);
+	if (decode_hot(vcpu, true, insn))
+		return HV_SLOW;
 decoded:
 	exit->insn_len = insn->len;
 	return HV_RESUME;

@@ -82,7 +82,7 @@ static void fetch_cr(struct vmx_vcpu *vmx, struct hv_state *st)
 		  (vmcs_read(GUEST_CR4) & vmx->cr4_owned);
 }
 
-static void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
+static noinline void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	struct hv_state *st = &vcpu->state;
@@ -110,6 +110,17 @@ static void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
 	}
 }
 
+/* Outside the inner loop; apart, so that the hot way needs no room for flags. */
+static noinline void fetch_outside(struct hv_vcpu *vcpu, u32 parts)
+{
+	unsigned long flags;
+
+	if (!vmx_hold(vcpu, &flags))
+		return;
+	fetch_parts(vcpu, parts);
+	vmx_release(to_vmx(vcpu), flags);
+}
+
 /**
  * vmx_fetch() - VMCS to vcpu->state
  * @vcpu: the vCPU, stopped; in the inner loop or outside
@@ -118,16 +129,15 @@ static void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
 void vmx_fetch(struct hv_vcpu *vcpu, u32 parts)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	unsigned long flags;
 
 	if (unlikely(vmx->blank))
 		return;		/* never entered: the state has it all */
-	if (vmx->inside) {
+	if (unlikely(!vmx->inside))
+		fetch_outside(vcpu, parts);
+	else if (parts == HV_PART_CR)
+		fetch_cr(vmx, &vcpu->state);
+	else
 		fetch_parts(vcpu, parts);
-	} else if (vmx_hold(vcpu, &flags)) {
-		fetch_parts(vcpu, parts);
-		vmx_release(vmx, flags);
-	}
 }
 
 static void store_cr(struct vmx_vcpu *vmx, const struct hv_state *st)
