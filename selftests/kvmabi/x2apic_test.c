@@ -35,6 +35,7 @@ struct log {
 	u64 count[256]; /* by vector */
 	u64 faults;
 	u64 stop;
+	u64 ready;
 };
 
 #define LOG ((volatile struct log *)KV_DATA)
@@ -284,6 +285,11 @@ static __guest void pong(u64 me, u64 rounds)
 	u64 i, vector = me ? HIGH : LOW;
 
 	x2_enable();
+	/* An IPI to one that is not enabled yet would be lost. */
+	if (me)
+		LOG->ready = 1;
+	while (!LOG->ready)
+		guest_pause();
 	for (i = 0; i < rounds; i++) {
 		if (!me)
 			x2_write(APIC_ICR, 1UL << 32 | 0x4000 | HIGH);
