@@ -29,13 +29,7 @@ const u32 hv_lapic_lvt_bits[HV_LVTS] = {
 	[HV_LVT(APIC_LVTERR)] = LVT_FIXED_BITS,
 };
 
-/**
- * hv_apic_top() - the vector of highest priority
- * @map: bitmap of 256 vectors, which may be changing
- *
- * Return: -1 when there is none.
- */
-int hv_apic_top(const unsigned long *map)
+static int top_vector(const unsigned long *map)
 {
 	int i;
 
@@ -158,7 +152,7 @@ static u32 lapic_apr(const struct hv_lapic *lapic)
 {
 	u32 tpr = hv_lapic_tpr(lapic->vcpu);
 	u32 isr = max_t(int, lapic->isr_top, 0) & 0xf0;
-	u32 irr = max(hv_apic_top(lapic->irr), 0) & 0xf0;
+	u32 irr = max(top_vector(lapic->irr), 0) & 0xf0;
 
 	if ((tpr & 0xf0) >= irr && (tpr & 0xf0) > isr)
 		return tpr;
@@ -178,7 +172,7 @@ static int lapic_next(struct hv_lapic *lapic)
 	hv_lapic_take(lapic);
 	if (!READ_ONCE(lapic->irr_pending))
 		return -1;
-	vector = hv_apic_top(lapic->irr);
+	vector = top_vector(lapic->irr);
 	return vector >> 4 > lapic_class(lapic) ? vector : -1;
 }
 
@@ -213,7 +207,7 @@ bool hv_irq_tpr_holds(struct hv_vcpu *vcpu)
 	hv_lapic_take(lapic);
 	if (!READ_ONCE(lapic->irr_pending))
 		return false;
-	class = hv_apic_top(lapic->irr) >> 4;
+	class = top_vector(lapic->irr) >> 4;
 	return class > lapic->isr_top >> 4 && class <= vcpu->state.cr8;
 }
 
@@ -226,7 +220,7 @@ void hv_lapic_irr_emptied(struct hv_lapic *lapic)
 {
 	WRITE_ONCE(lapic->irr_pending, 0);
 	smp_mb();	/* pairs with test_and_set_bit() in lapic_request() */
-	if (hv_apic_top(lapic->irr) >= 0)
+	if (top_vector(lapic->irr) >= 0)
 		WRITE_ONCE(lapic->irr_pending, 1);
 }
 
@@ -238,7 +232,7 @@ void hv_lapic_irr_emptied(struct hv_lapic *lapic)
  */
 void hv_lapic_maps_changed(struct hv_lapic *lapic)
 {
-	lapic->isr_top = hv_apic_top(lapic->isr);
+	lapic->isr_top = top_vector(lapic->isr);
 	lapic->isr_depth = bitmap_weight(lapic->isr, 256);
 	hv_lapic_irr_emptied(lapic);
 	lapic->vcpu->event_check = true;
@@ -264,7 +258,7 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 		return -1;
 
 	clear_bit(vector, lapic->irr);
-	if (hv_apic_top(lapic->irr) < 0)
+	if (top_vector(lapic->irr) < 0)
 		hv_lapic_irr_emptied(lapic);
 	__set_bit(vector, lapic->isr);
 	lapic->isr_top = vector;
@@ -281,7 +275,7 @@ static void lapic_eoi(struct hv_lapic *lapic)
 	if (vector < 0)
 		return;
 	__clear_bit(vector, lapic->isr);
-	lapic->isr_top = --lapic->isr_depth ? hv_apic_top(lapic->isr) : -1;
+	lapic->isr_top = --lapic->isr_depth ? top_vector(lapic->isr) : -1;
 	if (unlikely(test_bit(vector, lapic->tmr)))
 		hv_ioapic_eoi(lapic->chip, vector);
 	if (READ_ONCE(lapic->irr_pending))
