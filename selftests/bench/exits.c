@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 			"/dev/hvctl");
 		return help ? 0 : 2;
 	}
-	kv_pin(0);
+	kv_pin(pthread_self(), 0);
 	exits();
 	print("first-touch-2m", first_touch(MADV_HUGEPAGE, false));
 	print("first-touch-2m-populated", first_touch(MADV_HUGEPAGE, true));

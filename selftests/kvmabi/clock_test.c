@@ -362,7 +362,7 @@ static volatile bool stop;
 static void *compete(void *unused)
 {
 	(void)unused;
-	kv_pin(0);
+	kv_pin(pthread_self(), 0);
 	while (!stop)
 		;
 	return NULL;
@@ -377,7 +377,7 @@ TEST_F(clock, steal_time)
 	if (!(kv_cpuid_find(cpuid, 0x40000001, 0)->eax & 1 << KVM_FEATURE_STEAL_TIME))
 		SKIP(return, "no steal time");
 	free(cpuid);
-	ASSERT_TRUE(kv_pin(0));
+	ASSERT_TRUE(kv_pin(pthread_self(), 0));
 	stop = false;
 	kv_enter(self->vcpu, burn, 0, 0);
 	ASSERT_SYNC(self->vcpu, 1);

@@ -181,7 +181,7 @@ TEST(kept_apart)
 	int i, turn, err, status;
 	pid_t rival;
 
-	kv_pin(0);
+	kv_pin(pthread_self(), 0);
 	for (i = 0; i < 2; i++) {
 		vcpu[i] = kv_vcpu_new(vm, (u32)i);
 		area[i] = kv_gpa(vm, KV_DATA + (u64)i * 0x1000, sizeof(**area));
@@ -253,7 +253,7 @@ TEST(preempted)
 	int i, status;
 	pid_t rival;
 
-	kv_pin(0);
+	kv_pin(pthread_self(), 0);
 	rival = start_rival(avx);
 	for (i = 0; i < 3; i++) {
 		u64 at = KV_DATA + (u64)i * 0x1000;

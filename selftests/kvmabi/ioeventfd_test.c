@@ -4,7 +4,7 @@
  * to user space; which writes match, what is refused, and changes while a
  * guest is writing.
  *
- * lab: smp=2 threads=single
+ * lab: smp=2
  */
 #include "guest.h"
 #include "harness.h"

@@ -4,7 +4,7 @@
  * eventfd, as levels; what it refuses; and closing, deassigning and routing
  * while interrupts come in.
  *
- * lab: smp=2 threads=single
+ * lab: smp=2
  */
 #include "guest.h"
 #include "harness.h"

@@ -570,16 +570,31 @@ bool kv_bochs(void)
 	return strstr(text, "Bochs") != NULL;
 }
 
-int kv_cpus(void)
+/* Those that the program was started on; a later kv_pin() changes nothing. */
+static cpu_set_t kv_allowed;
+
+static void __attribute__((constructor)) kv_find_cpus(void)
 {
-	return (int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (sched_getaffinity(0, sizeof(kv_allowed), &kv_allowed))
+		CPU_SET(0, &kv_allowed);
 }
 
-bool kv_pin(int cpu)
+int kv_cpus(void)
+{
+	return CPU_COUNT(&kv_allowed);
+}
+
+bool kv_pin(pthread_t thread, int n)
 {
 	cpu_set_t set;
+	int cpu;
 
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &kv_allowed) && !n--)
+			break;
+	if (cpu == CPU_SETSIZE)
+		return false;
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	return !sched_setaffinity(0, sizeof(set), &set);
+	return !pthread_setaffinity_np(thread, sizeof(set), &set);
 }

@@ -259,8 +259,11 @@ bool kv_bochs(void);
 #define KV_VMMCALL 0xd9 /* third byte of VMMCALL ... */
 #define KV_VMCALL  0xc1 /* ... and of VMCALL */
 
-/* Bind the calling thread to a CPU; false when there is no such CPU. */
-bool kv_pin(int cpu);
+/*
+ * Bind a thread to the nth of the CPUs that the program may use; false when there
+ * are not so many.
+ */
+bool kv_pin(pthread_t thread, int n);
 int kv_cpus(void);
 
 #endif /* KVMABI_H */

@@ -4,7 +4,7 @@
  * replaced, protected, copied on write, made of large pages, moved, merged,
  * swapped out.
  *
- * lab: smp=2 threads=single timeout=300
+ * lab: smp=2 timeout=300
  */
 #include <fcntl.h>
 #include <sys/mman.h>

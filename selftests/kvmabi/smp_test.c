@@ -4,7 +4,7 @@
  * that move between host CPUs. The guest's threads share as few host CPUs as
  * there are: whoever waits for another sleeps in HLT.
  *
- * lab: smp=2 threads=single timeout=300
+ * lab: smp=2 timeout=300
  */
 #include "guest.h"
 
@@ -356,14 +356,8 @@ TEST_F(smp, migration)
 		kv_start(self->vcpu[i]);
 	}
 	for (turn = 0; turn < 200; turn++) {
-		for (i = 0; i < self->n; i++) {
-			cpu_set_t set;
-
-			CPU_ZERO(&set);
-			CPU_SET((turn + i) % cpus, &set);
-			ASSERT_EQ(0,
-				  pthread_setaffinity_np(self->vcpu[i]->thread, sizeof(set), &set));
-		}
+		for (i = 0; i < self->n; i++)
+			ASSERT_TRUE(kv_pin(self->vcpu[i]->thread, (turn + i) % cpus));
 		usleep(5000);
 	}
 	for (i = 0; i < self->n; i++)

@@ -4,7 +4,7 @@
  * the deadlines that guests really program (later and later ones, past ones),
  * and the PIT.
  *
- * lab: smp=2 threads=single
+ * lab: smp=2
  *
  * Upper bounds on time are wide: the emulated host stands still at times.
  */
@@ -346,16 +346,13 @@ TEST_F(timer, ticking)
 TEST_F(timer, ticking_on_the_move)
 {
 	int cpus = kv_cpus(), turn;
-	cpu_set_t set;
 
 	if (cpus < 2)
 		SKIP(return, "one CPU: nowhere to go");
 	kv_enter(self->vcpu, ticking, 0, 0);
 	kv_start(self->vcpu);
 	for (turn = 0; turn < 60; turn++) {
-		CPU_ZERO(&set);
-		CPU_SET(turn % cpus, &set);
-		ASSERT_EQ(0, pthread_setaffinity_np(self->vcpu->thread, sizeof(set), &set));
+		ASSERT_TRUE(kv_pin(self->vcpu->thread, turn % cpus));
 		usleep(4000);
 	}
 	ASSERT_EQ(KV_DONE, kv_join(self->vcpu).kind)

@@ -199,7 +199,7 @@ TEST_F(trace, debug_registers_are_private)
 	struct kvm_debugregs dr;
 	int i;
 
-	kv_pin(0);
+	kv_pin(pthread_self(), 0);
 	kv_enter(self->vcpu, own_debug_registers, 0x11111111, 0);
 	kv_enter(other, own_debug_registers, 0x22222222, 0);
 	ioctl(other->fd, KVM_SET_MP_STATE, &(struct kvm_mp_state){KVM_MP_STATE_RUNNABLE});
