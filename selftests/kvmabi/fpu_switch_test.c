@@ -11,47 +11,83 @@
 
 #include "harness.h"
 
-#define ROUNDS 100
+#define ROUNDS	    100
+#define XCR0_AVX512 0xe0U /* masks and both parts of ZMM */
+/* Where a vCPU's area is. */
+#define AREA(n) (KV_DATA + (u64)(n)*0x2000)
+#define STOP	AREA(4)
 
-static bool host_has_avx(void)
+/* The vector registers to test with: those that the host's kernel switches. */
+enum vectors { NO_VECTORS, AVX, AVX512 };
+
+static enum vectors host_vectors(void)
 {
-	unsigned int a, b, c, d;
+	unsigned int a, b, c, d, xcr0, high;
 
-	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_AVX) && (c & bit_OSXSAVE);
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_AVX) || !(c & bit_OSXSAVE))
+		return NO_VECTORS;
+	asm("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX512F) ||
+	    (xcr0 & XCR0_AVX512) != XCR0_AVX512)
+		return AVX;
+	return AVX512;
 }
 
-/* Registers of the calling thread, 16 of 32 bytes, to and from memory. */
-__guest_inline void load_ymm(const u8 *from)
+/*
+ * Registers of the calling thread, to and from memory: 16 of 32 bytes, or 32 of
+ * 64 and seven masks of 16 bits.
+ */
+#define YMM_BYTES  0x200
+#define ZMM_BYTES  0x800
+#define MASK_BYTES 0x10
+#define VEC_BYTES  (ZMM_BYTES + MASK_BYTES)
+
+__guest_inline u64 vector_bytes(enum vectors vectors)
 {
-	asm volatile("vmovups 0x00(%0), %%ymm0; vmovups 0x20(%0), %%ymm1\n"
-		     "vmovups 0x40(%0), %%ymm2; vmovups 0x60(%0), %%ymm3\n"
-		     "vmovups 0x80(%0), %%ymm4; vmovups 0xa0(%0), %%ymm5\n"
-		     "vmovups 0xc0(%0), %%ymm6; vmovups 0xe0(%0), %%ymm7\n"
-		     "vmovups 0x100(%0), %%ymm8; vmovups 0x120(%0), %%ymm9\n"
-		     "vmovups 0x140(%0), %%ymm10; vmovups 0x160(%0), %%ymm11\n"
-		     "vmovups 0x180(%0), %%ymm12; vmovups 0x1a0(%0), %%ymm13\n"
-		     "vmovups 0x1c0(%0), %%ymm14; vmovups 0x1e0(%0), %%ymm15\n"
-		     :
-		     : "r"(from)
-		     : "memory");
+	return vectors == AVX512 ? VEC_BYTES : vectors == AVX ? YMM_BYTES : 0;
 }
 
-__guest_inline void save_ymm(u8 *to)
+#define YMM(n)	     "vmovups " #n "*0x20(%0), %%ymm" #n "\n"
+#define ZMM(n)	     "vmovups " #n "*0x40(%0), %%zmm" #n "\n"
+#define MASK(n)	     "kmovw 0x800+" #n "*2(%0), %%k" #n "\n"
+#define YMM_TO(n)    "vmovups %%ymm" #n ", " #n "*0x20(%0)\n"
+#define ZMM_TO(n)    "vmovups %%zmm" #n ", " #n "*0x40(%0)\n"
+#define MASK_TO(n)   "kmovw %%k" #n ", 0x800+" #n "*2(%0)\n"
+#define EACH_1_7(x)  x(1) x(2) x(3) x(4) x(5) x(6) x(7)
+#define EACH_0_15(x) x(0) EACH_1_7(x) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)
+#define EACH_16_31(x)                                                                              \
+	x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29) x(30)  \
+		x(31)
+
+__guest_inline void load_vectors(const u8 *from, enum vectors vectors)
 {
-	asm volatile("vmovups %%ymm0, 0x00(%0); vmovups %%ymm1, 0x20(%0)\n"
-		     "vmovups %%ymm2, 0x40(%0); vmovups %%ymm3, 0x60(%0)\n"
-		     "vmovups %%ymm4, 0x80(%0); vmovups %%ymm5, 0xa0(%0)\n"
-		     "vmovups %%ymm6, 0xc0(%0); vmovups %%ymm7, 0xe0(%0)\n"
-		     "vmovups %%ymm8, 0x100(%0); vmovups %%ymm9, 0x120(%0)\n"
-		     "vmovups %%ymm10, 0x140(%0); vmovups %%ymm11, 0x160(%0)\n"
-		     "vmovups %%ymm12, 0x180(%0); vmovups %%ymm13, 0x1a0(%0)\n"
-		     "vmovups %%ymm14, 0x1c0(%0); vmovups %%ymm15, 0x1e0(%0)\n"
-		     :
-		     : "r"(to)
-		     : "memory");
+	if (vectors == AVX)
+		asm volatile(EACH_0_15(YMM) : : "r"(from) : "memory");
+	if (vectors == AVX512)
+		asm volatile(EACH_0_15(ZMM) EACH_16_31(ZMM) EACH_1_7(MASK)
+			     :
+			     : "r"(from)
+			     : "memory");
 }
 
-#define YMM_BYTES 0x200
+__guest_inline void save_vectors(u8 *to, enum vectors vectors)
+{
+	if (vectors == AVX)
+		asm volatile(EACH_0_15(YMM_TO) : : "r"(to) : "memory");
+	if (vectors == AVX512)
+		asm volatile(EACH_0_15(ZMM_TO) EACH_16_31(ZMM_TO) EACH_1_7(MASK_TO)
+			     :
+			     : "r"(to)
+			     : "memory");
+}
+
+__guest_inline void guest_enable_vectors(enum vectors vectors)
+{
+	if (vectors == NO_VECTORS)
+		return;
+	write_cr4(read_cr4() | 1 << 18);
+	asm volatile("xsetbv" : : "a"(vectors == AVX512 ? 7 | XCR0_AVX512 : 7), "c"(0), "d"(0));
+}
 
 /* 80-bit registers and the control words. */
 struct x87 {
@@ -76,33 +112,37 @@ __guest_inline void save_x87(struct x87 *x)
 
 /* At RDI: the pattern, then room for what is found. */
 struct fpu_area {
-	u8 ymm[YMM_BYTES];
-	u8 seen[YMM_BYTES];
+	u8 vectors[VEC_BYTES];
+	u8 seen[VEC_BYTES];
 	struct x87 x87, x87_seen;
 };
 
-static __guest void keep_fpu(struct fpu_area *area, u64 avx)
+/* k0 is not among the masks, so that the first two of their bytes are not used. */
+__guest_inline void guest_check_vectors(struct fpu_area *area, enum vectors vectors)
 {
-	u64 i, j;
+	u64 j;
 
-	if (avx) {
-		write_cr4(read_cr4() | 1 << 18);
-		asm volatile("xsetbv" : : "a"(7), "c"(0), "d"(0));
-		load_ymm(area->ymm);
-	}
+	*(u16 *)(area->seen + ZMM_BYTES) = *(u16 *)(area->vectors + ZMM_BYTES);
+	save_vectors(area->seen, vectors);
+	for (j = 0; j < vector_bytes(vectors); j += 8)
+		guest_equal(*(volatile u64 *)(area->seen + j),
+			    *(volatile u64 *)(area->vectors + j));
+	load_vectors(area->vectors, vectors);
+}
+
+static __guest void keep_fpu(struct fpu_area *area, u64 vectors)
+{
+	u64 i;
+
+	guest_enable_vectors(vectors);
+	load_vectors(area->vectors, vectors);
 	load_x87(&area->x87);
 	for (i = 0; i < ROUNDS; i++) {
 		u32 a, b, c, d;
 
 		guest_sync(1);
 		cpuid(0, 0, &a, &b, &c, &d);
-		if (avx) {
-			save_ymm(area->seen);
-			for (j = 0; j < YMM_BYTES; j += 8)
-				guest_equal(*(volatile u64 *)(area->seen + j),
-					    *(volatile u64 *)(area->ymm + j));
-			load_ymm(area->ymm);
-		}
+		guest_check_vectors(area, vectors);
 		save_x87(&area->x87_seen);
 		guest_equal(area->x87_seen.number, area->x87.number);
 		guest_equal(area->x87_seen.control, area->x87.control);
@@ -115,8 +155,8 @@ static void fill(struct fpu_area *area, u8 seed)
 {
 	int i;
 
-	for (i = 0; i < YMM_BYTES; i++)
-		area->ymm[i] = (u8)(seed + i * 3);
+	for (i = 0; i < VEC_BYTES; i++)
+		area->vectors[i] = (u8)(seed + i * 3);
 	area->x87 = (struct x87){
 		.number = 0x0123456789000000UL + seed,
 		.control = seed & 1 ? 0x37f : 0x27f,
@@ -124,31 +164,38 @@ static void fill(struct fpu_area *area, u8 seed)
 	};
 }
 
+static bool same_vectors(const u8 *a, const u8 *b, enum vectors vectors)
+{
+	if (vectors != AVX512)
+		return !memcmp(a, b, vector_bytes(vectors));
+	return !memcmp(a, b, ZMM_BYTES) &&
+	       !memcmp(a + ZMM_BYTES + 2, b + ZMM_BYTES + 2, MASK_BYTES - 2);
+}
+
 /* KVM_RUN with the VMM's own registers full; true when they are the same. */
-static bool run_keeps_mine(struct kv_vcpu *vcpu, const struct fpu_area *mine, bool avx, int *err)
+static bool run_keeps_mine(struct kv_vcpu *vcpu, const struct fpu_area *mine, enum vectors vectors,
+			   int *err)
 {
 	struct fpu_area seen;
 	long ret;
 
 	load_x87(&mine->x87);
-	if (avx)
-		load_ymm(mine->ymm);
+	load_vectors(mine->vectors, vectors);
 	asm volatile("syscall"
 		     : "=a"(ret)
 		     : "a"(16 /* ioctl */), "D"(vcpu->fd), "S"(KVM_RUN), "d"(0)
 		     : "rcx", "r11", "memory");
-	if (avx)
-		save_ymm(seen.seen);
+	save_vectors(seen.seen, vectors);
 	save_x87(&seen.x87_seen);
 	asm volatile("fninit");
 	*err = (int)ret;
-	return (!avx || !memcmp(seen.seen, mine->ymm, YMM_BYTES)) &&
+	return same_vectors(seen.seen, mine->vectors, vectors) &&
 	       seen.x87_seen.number == mine->x87.number &&
 	       seen.x87_seen.control == mine->x87.control && seen.x87_seen.mxcsr == mine->x87.mxcsr;
 }
 
 /* A process on the same CPU that uses its registers without pause. */
-static pid_t start_rival(bool avx)
+static pid_t start_rival(enum vectors vectors)
 {
 	pid_t pid = fork();
 	struct fpu_area area, check;
@@ -158,23 +205,20 @@ static pid_t start_rival(bool avx)
 	signal(SIGTERM, SIG_DFL);
 	fill(&area, 0x99);
 	load_x87(&area.x87);
-	if (avx)
-		load_ymm(area.ymm);
+	load_vectors(area.vectors, vectors);
 	for (;;) {
-		if (avx)
-			save_ymm(check.seen);
+		save_vectors(check.seen, vectors);
 		save_x87(&check.x87_seen);
-		if ((avx && memcmp(check.seen, area.ymm, YMM_BYTES)) ||
+		if (!same_vectors(check.seen, area.vectors, vectors) ||
 		    check.x87_seen.number != area.x87.number)
 			_exit(1);
-		if (avx)
-			load_ymm(area.ymm);
+		load_vectors(area.vectors, vectors);
 	}
 }
 
 TEST(kept_apart)
 {
-	bool avx = host_has_avx();
+	enum vectors vectors = host_vectors();
 	struct kv_vm *vm = kv_vm_new(0);
 	struct fpu_area mine, *area[2];
 	struct kv_vcpu *vcpu[2];
@@ -184,18 +228,18 @@ TEST(kept_apart)
 	kv_pin(pthread_self(), 0);
 	for (i = 0; i < 2; i++) {
 		vcpu[i] = kv_vcpu_new(vm, (u32)i);
-		area[i] = kv_gpa(vm, KV_DATA + (u64)i * 0x1000, sizeof(**area));
+		area[i] = kv_gpa(vm, AREA(i), sizeof(**area));
 		fill(area[i], (u8)(0x30 + i));
-		kv_enter(vcpu[i], keep_fpu, KV_DATA + (u64)i * 0x1000, avx);
+		kv_enter(vcpu[i], keep_fpu, AREA(i), vectors);
 	}
 	fill(&mine, 0x77);
-	rival = start_rival(avx);
+	rival = start_rival(vectors);
 	ASSERT_GE(rival, 0);
 	for (turn = 0; turn < ROUNDS; turn++) {
 		for (i = 0; i < 2; i++) {
 			struct kvm_run *run = vcpu[i]->run;
 
-			ASSERT_TRUE(run_keeps_mine(vcpu[i], &mine, avx, &err));
+			ASSERT_TRUE(run_keeps_mine(vcpu[i], &mine, vectors, &err));
 			ASSERT_EQ(0, err);
 			ASSERT_EQ(KVM_EXIT_IO, run->exit_reason);
 			ASSERT_EQ(KV_PORT_SYNC, run->io.port)
@@ -215,28 +259,19 @@ TEST(kept_apart)
 }
 
 /* Preemption in the middle of guest code, not only at exits. */
-static __guest void spin_fpu(struct fpu_area *area, u64 avx)
+static __guest void spin_fpu(struct fpu_area *area, u64 vectors)
 {
-	volatile u64 *stop = (volatile u64 *)(KV_DATA + 0x8000);
+	volatile u64 *stop = (volatile u64 *)STOP;
 	u64 j;
 
-	if (avx) {
-		write_cr4(read_cr4() | 1 << 18);
-		asm volatile("xsetbv" : : "a"(7), "c"(0), "d"(0));
-		load_ymm(area->ymm);
-	}
+	guest_enable_vectors(vectors);
+	load_vectors(area->vectors, vectors);
 	load_x87(&area->x87);
 	while (!*stop) {
 		++*(volatile u64 *)(area + 1);
 		for (j = 0; j < 1000; j++)
 			guest_pause();
-		if (avx) {
-			save_ymm(area->seen);
-			for (j = 0; j < YMM_BYTES; j += 8)
-				guest_equal(*(volatile u64 *)(area->seen + j),
-					    *(volatile u64 *)(area->ymm + j));
-			load_ymm(area->ymm);
-		}
+		guest_check_vectors(area, vectors);
 		save_x87(&area->x87_seen);
 		guest_equal(area->x87_seen.number, area->x87.number);
 		guest_equal(area->x87_seen.mxcsr, area->x87.mxcsr);
@@ -246,7 +281,7 @@ static __guest void spin_fpu(struct fpu_area *area, u64 avx)
 
 TEST(preempted)
 {
-	bool avx = host_has_avx();
+	enum vectors vectors = host_vectors();
 	struct kv_vm *vm = kv_vm_new(0);
 	struct kv_vcpu *vcpu[3];
 	struct kv_report report;
@@ -254,17 +289,17 @@ TEST(preempted)
 	pid_t rival;
 
 	kv_pin(pthread_self(), 0);
-	rival = start_rival(avx);
+	rival = start_rival(vectors);
 	for (i = 0; i < 3; i++) {
-		u64 at = KV_DATA + (u64)i * 0x1000;
+		u64 at = AREA(i);
 
 		vcpu[i] = kv_vcpu_new(vm, (u32)i);
 		fill(kv_gpa(vm, at, sizeof(struct fpu_area)), (u8)(0x40 + i));
-		kv_enter(vcpu[i], spin_fpu, at, avx);
+		kv_enter(vcpu[i], spin_fpu, at, vectors);
 		kv_start(vcpu[i]);
 	}
 	sleep(3);
-	*(u64 *)kv_gpa(vm, KV_DATA + 0x8000, 8) = 1;
+	*(u64 *)kv_gpa(vm, STOP, 8) = 1;
 	for (i = 0; i < 3; i++) {
 		report = kv_join(vcpu[i]);
 		EXPECT_EQ(KV_DONE, report.kind)
@@ -301,6 +336,55 @@ TEST(seen_from_outside)
 	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_GET_XSAVE, &xsave));
 	memcpy(&seen, (u8 *)&xsave + 160 + 3 * 16, 8);
 	EXPECT_EQ(0x1122334455667788, seen);
+}
+
+/* The same for what only AVX-512 has, at the offsets that CPUID names. */
+static __guest void fill_zmm(struct fpu_area *area)
+{
+	guest_enable_vectors(AVX512);
+	load_vectors(area->vectors, AVX512);
+	guest_sync(1);
+	guest_check_vectors(area, AVX512);
+	guest_sync(2);
+	save_vectors(area->seen, AVX512);
+	guest_done();
+}
+
+static u8 *component(struct kvm_xsave *xsave, unsigned int n)
+{
+	unsigned int size, offset, c, d;
+
+	__cpuid_count(0xd, n, size, offset, c, d);
+	return (u8 *)xsave + offset;
+}
+
+TEST(avx512_seen_from_outside)
+{
+	struct kv_vm *vm = kv_vm_new(0);
+	struct kv_vcpu *vcpu = kv_vcpu_new(vm, 0);
+	struct fpu_area *area = kv_gpa(vm, AREA(0), sizeof(*area));
+	struct kvm_xsave xsave;
+	u16 mask;
+
+	if (host_vectors() != AVX512)
+		SKIP(return, "no AVX-512");
+	fill(area, 0x21);
+	kv_enter(vcpu, fill_zmm, AREA(0), 0);
+	ASSERT_SYNC(vcpu, 1);
+	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_GET_XSAVE, &xsave));
+	memcpy(&mask, component(&xsave, 5) + 3 * 8, 2);
+	EXPECT_EQ(0, memcmp(&mask, area->vectors + ZMM_BYTES + 3 * 2, 2));
+	EXPECT_EQ(0, memcmp(component(&xsave, 6) + 3 * 32, area->vectors + 3 * 64 + 32, 32));
+	EXPECT_EQ(0, memcmp(component(&xsave, 7) + 3 * 64, area->vectors + 19 * 64, 64));
+	ASSERT_SYNC(vcpu, 2);
+	/* Swap two registers on the way back. */
+	memcpy(component(&xsave, 7), area->vectors + 17 * 64, 64);
+	memcpy(component(&xsave, 7) + 64, area->vectors + 16 * 64, 64);
+	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_SET_XSAVE, &xsave));
+	ASSERT_DONE(vcpu);
+	EXPECT_EQ(0, memcmp(area->seen + 16 * 64, area->vectors + 17 * 64, 64));
+	EXPECT_EQ(0, memcmp(area->seen + 17 * 64, area->vectors + 16 * 64, 64));
+	EXPECT_EQ(0, memcmp(area->seen + 18 * 64, area->vectors + 18 * 64, 14 * 64));
 }
 
 TEST_HARNESS_MAIN
