@@ -3,6 +3,8 @@
  * CPUID: the entries user space sets are what the guest sees, with the bits
  * the guest's own doings make, and leaves nobody set read as the vendor
  * defines.
+ *
+ * lab: svm-bochs
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,8 @@
 /*
  * x87, SSE, AVX and protection-key state: user space and guest see the same,
  * it survives exits, and neither side's registers leak into the other's.
+ *
+ * lab: svm-bochs
  */
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,8 @@
  * prefixes, after the code under them changed, and while the guest traces
  * itself. Without NRIP save the module has to find their length by itself,
  * and must never trust a length it knew before.
+ *
+ * lab: svm-bochs
  */
 #include "guest.h"
 

@@ -3,6 +3,8 @@
  * Accesses to memory that is not there: each form of instruction that guests
  * use on devices arrives in user space with its size, direction and value,
  * and the registers are right afterwards.
+ *
+ * lab: svm-bochs
  */
 #include "guest.h"
 #include "harness.h"

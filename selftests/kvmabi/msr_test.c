@@ -2,6 +2,8 @@
 /*
  * MSRs: every one in the index list can be read and written back, the guest
  * and user space see the same values, and what a CPU would fault on faults.
+ *
+ * lab: svm-bochs
  */
 #include <stdlib.h>
 #include <string.h>

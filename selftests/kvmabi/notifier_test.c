@@ -383,7 +383,7 @@ static long pages_swapped_out(void)
 
 TEST_F(notifier, swapped)
 {
-	time_t end = time(NULL) + STRESS_SECONDS;
+	time_t end = time(NULL) + 3 * STRESS_SECONDS;
 	struct keepers k;
 	long before;
 	int round;
