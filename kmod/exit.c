@@ -329,7 +329,10 @@ static int slow_xsetbv(struct hv_vcpu *vcpu)
 
 	if (need_len(vcpu, false, &r))
 		return r;
-	if (vcpu->state.cpl || (u32)gpr[HV_RCX] || hv_xcr0_set(vcpu, value))
+	/* A CPU looks before it exits; QEMU's emulation of SVM does not. */
+	if (!(vcpu->state.cr4 & X86_CR4_OSXSAVE))
+		hv_inject_ud(vcpu);
+	else if (vcpu->state.cpl || (u32)gpr[HV_RCX] || hv_xcr0_set(vcpu, value))
 		hv_inject_gp(vcpu);
 	else
 		hv_skip(vcpu);
