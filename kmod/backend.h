@@ -15,6 +15,7 @@
 
 struct hv_vm;
 struct hv_vcpu;
+struct hvctl_fail_entry;
 struct hv_pte_format;
 
 /*
@@ -221,8 +222,10 @@ struct hv_backend {
 	 * delivered is back in vcpu->event with redo set.
 	 */
 	void (*enter)(struct hv_vcpu *vcpu);
-	/* Write the control block to the log after HV_R_FAIL_ENTRY. */
-	void (*dump)(struct hv_vcpu *vcpu);
+	/* After HV_R_FAIL_ENTRY: say in the log what is wrong with the control
+	 * block, and in fail (zeroed) as far as there is a number for it.
+	 */
+	void (*dump)(struct hv_vcpu *vcpu, struct hvctl_fail_entry *fail);
 };
 
 extern const struct hv_backend hv_svm_backend;

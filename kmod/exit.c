@@ -380,11 +380,17 @@ static int slow_shutdown(struct hv_vcpu *vcpu)
 static int slow_fail_entry(struct hv_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	struct hvctl_fail_entry fail = {
+		.hardware_entry_failure_reason = vcpu->exit.hw[0],
+		.cpu = vcpu->last_cpu,
+	};
 
-	hv_backend->dump(vcpu);
+	static_assert(sizeof(fail) <= sizeof(run->padding));
+	static_assert(offsetof(struct kvm_run, padding) ==
+		      offsetof(struct kvm_run, fail_entry));
+	hv_backend->dump(vcpu, &fail);
 	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	run->fail_entry.hardware_entry_failure_reason = vcpu->exit.hw[0];
-	run->fail_entry.cpu = vcpu->last_cpu;
+	memcpy(run->padding, &fail, sizeof(fail));
 	return HV_USER;
 }
 

@@ -109,6 +109,32 @@ struct hvctl_vcpu_stats {
 	__u64 exits[32];
 };
 
+#define HVCTL_REFUSED_MAX	8
+
+/**
+ * struct hvctl_fail_entry - the whole of kvm_run.fail_entry, which it begins like
+ * @hardware_entry_failure_reason: VMX: the exit reason, or the VM-instruction
+ *				   error when VMRESUME itself failed; SVM: the
+ *				   exit code
+ * @cpu: the host CPU that refused
+ * @count: valid entries of @refused
+ * @refused: VMX: encodings (SDM volume 3, appendix B) and values of VMCS fields
+ *	     that the manual's checks reject, the first ones; the log has all,
+ *	     and the reasons. For a segment its access rights stand
+ *
+ * It lies where run->fail_entry lies after KVM_EXIT_FAIL_ENTRY.
+ */
+struct hvctl_fail_entry {
+	__u64 hardware_entry_failure_reason;
+	__u32 cpu;
+	__u32 count;
+	struct {
+		__u32 field;
+		__u32 reserved;
+		__u64 value;
+	} refused[HVCTL_REFUSED_MAX];
+};
+
 /* What KVM cannot know: why a domain ended, told by its VMM. */
 enum hvctl_state {
 	HVCTL_STATE_RUNNING,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "boot/cpu.h"
+#include "hvctl.h"
 #include "thread.h"
 #include "vm.h"
 
@@ -118,6 +119,20 @@ static void vcpu_internal_error(struct vcpu *vcpu)
 		   run->internal.suberror);
 }
 
+static void vcpu_fail_entry(struct vcpu *vcpu)
+{
+	struct hvctl_fail_entry fail;
+	u32 i;
+
+	memcpy(&fail, vcpu->run->padding, sizeof(fail));
+	for (i = 0; i < min_t(u32, fail.count, HVCTL_REFUSED_MAX); i++)
+		log_info("vCPU %u: wrong: VMCS field %#x = %#llx", vcpu->id, fail.refused[i].field,
+			 (unsigned long long)fail.refused[i].value);
+	vcpu_dump(vcpu);
+	guest_fail(vcpu->vm, "vCPU %u: the CPU refused to enter the guest: %#llx", vcpu->id,
+		   (unsigned long long)fail.hardware_entry_failure_reason);
+}
+
 /* Serve one exit; false when this vCPU cannot run on. */
 static bool vcpu_exit(struct vcpu *vcpu)
 {
@@ -144,9 +159,7 @@ static bool vcpu_exit(struct vcpu *vcpu)
 		vcpu_internal_error(vcpu);
 		return false;
 	case KVM_EXIT_FAIL_ENTRY:
-		vcpu_dump(vcpu);
-		guest_fail(vcpu->vm, "vCPU %u: the CPU refused to enter the guest: %#llx", vcpu->id,
-			   (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		vcpu_fail_entry(vcpu);
 		return false;
 	default:
 		vcpu_dump(vcpu);

@@ -123,7 +123,7 @@ void svm_fetch(struct hv_vcpu *vcpu, u32 parts);
 void svm_store(struct hv_vcpu *vcpu, u32 parts);
 void svm_update_intercepts(struct hv_vcpu *vcpu);
 void svm_update_tsc(struct hv_vcpu *vcpu);
-void svm_dump(struct hv_vcpu *vcpu);
+void svm_dump(struct hv_vcpu *vcpu, struct hvctl_fail_entry *fail);
 
 /* npt.c */
 extern struct hv_pte_format hv_npt_format;

@@ -340,8 +340,9 @@ void svm_update_tsc(struct hv_vcpu *vcpu)
 /**
  * svm_dump() - say what VMRUN refused (VMEXIT_INVALID, APM 15.5.1)
  * @vcpu: the vCPU
+ * @fail: left as it is: the CPU names nothing
  */
-void svm_dump(struct hv_vcpu *vcpu)
+void svm_dump(struct hv_vcpu *vcpu, struct hvctl_fail_entry *fail)
 {
 	struct vmcb *vmcb = to_svm(vcpu)->vmcb;
 	struct vmcb_save_area *s = &vmcb->save;

@@ -149,13 +149,28 @@ static bool holds(enum kind kind, u64 value, u64 mask)
 	return true;
 }
 
-/* One line for each field that is wrong. */
-static void complain(const char *name, u64 value, const char *what)
+/* For user space: the encoding of a field that is wrong. */
+static void note(struct hvctl_fail_entry *fail, enum vmcs_field field, u64 value)
 {
-	pr_err_ratelimited("  %s %#llx: %s\n", name, value, what);
+	if (fail->count == HVCTL_REFUSED_MAX)
+		return;
+	fail->refused[fail->count].field = field;
+	fail->refused[fail->count].value = value;
+	fail->count++;
 }
 
-static void check_fields(void)
+/* One line for each field that is wrong. */
+static void complain(struct hvctl_fail_entry *fail, enum vmcs_field field,
+		     const char *name, u64 value, const char *what)
+{
+	pr_err_ratelimited("  %s %#llx: %s\n", name, value, what);
+	note(fail, field, value);
+}
+
+#define COMPLAIN(fail, field, value, what) \
+	complain(fail, field, #field, value, what)
+
+static void check_fields(struct hvctl_fail_entry *fail)
 {
 	size_t i;
 
@@ -163,26 +178,27 @@ static void check_fields(void)
 		u64 value = vmcs_read(rules[i].field);
 
 		if (!holds(rules[i].kind, value, rules[i].mask))
-			complain(rules[i].name, value, demand[rules[i].kind]);
+			complain(fail, rules[i].field, rules[i].name, value,
+				 demand[rules[i].kind]);
 	}
 }
 
 /* The modes that CR0, CR4, EFER and the controls make together, 27.3.1.1. */
-static void check_mode(void)
+static void check_mode(struct hvctl_fail_entry *fail)
 {
 	u64 cr0 = vmcs_read(GUEST_CR0), cr4 = vmcs_read(GUEST_CR4);
 	u64 efer = vmcs_read(GUEST_IA32_EFER);
 	bool ia32e = vmcs_read(VM_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE;
 
 	if ((cr0 & X86_CR0_PG) && !(cr0 & X86_CR0_PE))
-		complain("GUEST_CR0", cr0, "PG without PE");
+		COMPLAIN(fail, GUEST_CR0, cr0, "PG without PE");
 	if (ia32e && (!(cr0 & X86_CR0_PG) || !(cr4 & X86_CR4_PAE)))
-		complain("GUEST_CR4", cr4, "long mode without PG and PAE");
+		COMPLAIN(fail, GUEST_CR4, cr4, "long mode without PG and PAE");
 	if (!ia32e && (cr4 & X86_CR4_PCIDE))
-		complain("GUEST_CR4", cr4, "PCIDE outside long mode");
+		COMPLAIN(fail, GUEST_CR4, cr4, "PCIDE outside long mode");
 	if (ia32e != !!(efer & EFER_LMA) ||
 	    ((cr0 & X86_CR0_PG) && !(efer & EFER_LMA) != !(efer & EFER_LME)))
-		complain("GUEST_IA32_EFER", efer, "LMA, LME, CR0.PG and the entry disagree");
+		COMPLAIN(fail, GUEST_IA32_EFER, efer, "LMA, LME, CR0.PG and the entry disagree");
 }
 
 static const char *const seg_name[HV_SEGS] = {
@@ -283,7 +299,7 @@ static const char *wrong_seg(const struct seg *seg, enum hv_seg i,
 }
 
 /* 27.3.1.2 */
-static void check_segments(void)
+static void check_segments(struct hvctl_fail_entry *fail)
 {
 	bool ia32e = vmcs_read(VM_ENTRY_CONTROLS) & VM_ENTRY_IA32E_MODE;
 	bool v86 = vmcs_read(GUEST_RFLAGS) & X86_EFLAGS_VM;
@@ -298,15 +314,17 @@ static void check_segments(void)
 			what = wrong_v86(&seg);
 		else
 			what = wrong_seg(&seg, i, &ss, ia32e);
-		if (what)
-			pr_err_ratelimited("  GUEST_%s %#x base %#llx limit %#x rights %#x: %s\n",
-					   seg_name[i], seg.selector, seg.base,
-					   seg.limit, seg.ar, what);
+		if (!what)
+			continue;
+		pr_err_ratelimited("  GUEST_%s %#x base %#llx limit %#x rights %#x: %s\n",
+				   seg_name[i], seg.selector, seg.base,
+				   seg.limit, seg.ar, what);
+		note(fail, GUEST_ES_AR_BYTES + 2 * i, seg.ar);
 	}
 }
 
 /* 27.3.1.4 and 27.3.1.5: what concerns instructions and events */
-static void check_events(void)
+static void check_events(struct hvctl_fail_entry *fail)
 {
 	u64 rflags = vmcs_read(GUEST_RFLAGS);
 	u32 event = vmcs_read(VM_ENTRY_INTR_INFO_FIELD);
@@ -322,28 +340,29 @@ static void check_events(void)
 	u64 rip = vmcs_read(GUEST_RIP);
 
 	if (code64 ? !canonical(rip) : rip >> 32)
-		complain("GUEST_RIP", rip, "outside the address space of the mode");
+		COMPLAIN(fail, GUEST_RIP, rip, "outside the address space of the mode");
 	if ((rflags & X86_EFLAGS_VM) &&
 	    (ia32e || !(vmcs_read(GUEST_CR0) & X86_CR0_PE)))
-		complain("GUEST_RFLAGS", rflags, "VM in the wrong mode");
+		COMPLAIN(fail, GUEST_RFLAGS, rflags, "VM in the wrong mode");
 	if (valid && type == INTR_TYPE_EXT_INTR &&
 	    (!(rflags & X86_EFLAGS_IF) || shadow))
-		complain("VM_ENTRY_INTR_INFO_FIELD", event, "an interrupt where they are off");
+		COMPLAIN(fail, VM_ENTRY_INTR_INFO_FIELD, event, "an interrupt where they are off");
 	if (valid && type == INTR_TYPE_NMI_INTR &&
 	    (blocked & (GUEST_INTR_STATE_NMI | GUEST_INTR_STATE_MOV_SS)))
-		complain("VM_ENTRY_INTR_INFO_FIELD", event, "an NMI where they are blocked");
+		COMPLAIN(fail, VM_ENTRY_INTR_INFO_FIELD, event, "an NMI where they are blocked");
 	if (shadow == SHADOWS ||
 	    ((blocked & GUEST_INTR_STATE_STI) && !(rflags & X86_EFLAGS_IF)))
-		complain("GUEST_INTERRUPTIBILITY_INFO", blocked, "no such shadow");
+		COMPLAIN(fail, GUEST_INTERRUPTIBILITY_INFO, blocked, "no such shadow");
 	if (shadow && step != !!(pending & DR_STEP))
-		complain("GUEST_PENDING_DBG_EXCEPTIONS", pending, "BS does not agree with TF");
+		COMPLAIN(fail, GUEST_PENDING_DBG_EXCEPTIONS, pending, "BS does not agree with TF");
 }
 
 /**
  * vmx_dump() - say what an entry refused
  * @vcpu: the vCPU, after HV_R_FAIL_ENTRY; outside the inner loop
+ * @fail: gets the fields
  */
-void vmx_dump(struct hv_vcpu *vcpu)
+void vmx_dump(struct hv_vcpu *vcpu, struct hvctl_fail_entry *fail)
 {
 	const struct hv_exit *exit = &vcpu->exit;
 	unsigned long flags;
@@ -356,9 +375,9 @@ void vmx_dump(struct hv_vcpu *vcpu)
 				   vcpu->vm->domid, vcpu->id, exit->hw[0]);
 	if (!vmx_hold(vcpu, &flags))
 		return;
-	check_fields();
-	check_mode();
-	check_segments();
-	check_events();
+	check_fields(fail);
+	check_mode(fail);
+	check_segments(fail);
+	check_events(fail);
 	vmx_release(to_vmx(vcpu), flags);
 }

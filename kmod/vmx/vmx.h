@@ -188,7 +188,7 @@ void vmx_enter(struct hv_vcpu *vcpu);
 void vmx_translate_exit(struct hv_vcpu *vcpu, u32 reason);
 
 /* check.c */
-void vmx_dump(struct hv_vcpu *vcpu);
+void vmx_dump(struct hv_vcpu *vcpu, struct hvctl_fail_entry *fail);
 
 /* enter.S; true when the instruction failed and no guest was entered */
 bool vmx_vmenter(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx);

@@ -7,6 +7,7 @@
  */
 #include "guest.h"
 #include "harness.h"
+#include "hvctl.h"
 
 #define THROUGH (-1)
 #define ON_VMX	0x100 /* QEMU takes the instruction for one that does nothing */
@@ -193,6 +194,44 @@ TEST(task_switch)
 		EXPECT_EQ(before, kv_regs(vcpu).rip);
 		EXPECT_EQ(NEW_TSS_SEL - 8, kv_sregs(vcpu).tr.selector);
 	}
+	kv_vcpu_free(vcpu);
+	kv_vm_free(vm);
+}
+
+/* Access rights of DS in a VMCS, SDM volume 3, appendix B.3.3. */
+#define VMCS_DS_RIGHTS 0x481a
+/* Exit reason "VM-entry failure due to invalid guest state". */
+#define INVALID_STATE 0x80000021
+
+/*
+ * A data segment that can only be executed: SVM does not care, VMX's entry looks
+ * for it (27.3.1.2). The vCPU is well as soon as the segment is.
+ */
+TEST(refused_entry)
+{
+	struct kv_vm *vm = kv_vm_new(0);
+	struct kv_vcpu *vcpu = kv_vcpu_new(vm, 0);
+	struct hvctl_fail_entry fail;
+	struct kvm_sregs sregs;
+
+	if (!kv_intel() || !kv_is_hvctl())
+		SKIP(return, "hvctl on VMX reports fields");
+	kv_load(vm, KV_CODE, "\x31\xc0\xe7\xf1", 4); /* xor %eax, %eax; out %eax, $0xf1 */
+	kv_enter_mode(vcpu, KV_LONG, KV_CODE, 0, 0);
+	sregs = kv_sregs(vcpu);
+	sregs.ds.type = 9;
+	kv_set_sregs(vcpu, &sregs);
+	ASSERT_EXIT(vcpu, KVM_EXIT_FAIL_ENTRY);
+	EXPECT_EQ(INVALID_STATE, vcpu->run->fail_entry.hardware_entry_failure_reason);
+	memcpy(&fail, vcpu->run->padding, sizeof(fail));
+	EXPECT_EQ(vcpu->run->fail_entry.cpu, fail.cpu);
+	ASSERT_EQ(1, fail.count);
+	EXPECT_EQ(VMCS_DS_RIGHTS, fail.refused[0].field);
+	EXPECT_EQ(9, fail.refused[0].value & 15);
+	EXPECT_EQ(KV_CODE, kv_regs(vcpu).rip);
+	sregs.ds.type = 3;
+	kv_set_sregs(vcpu, &sregs);
+	ASSERT_DONE(vcpu);
 	kv_vcpu_free(vcpu);
 	kv_vm_free(vm);
 }
