@@ -3,7 +3,7 @@
  * The dirty log: every page the guest wrote is in it, no other is, and nothing
  * is lost while the guest goes on writing.
  *
- * lab: smp=2 timeout=300
+ * lab: smp=2 timeout=300 vmx
  */
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -4,7 +4,7 @@
  * flat and cluster models and in x2APIC mode, broadcast, shorthands, lowest
  * priority, NMI and SIPI; sent by a vCPU's ICR and as MSIs.
  *
- * lab: smp=2
+ * lab: smp=2 vmx
  */
 #include "guest.h"
 #include "harness.h"

@@ -4,7 +4,7 @@
  * the deadlines that guests really program (later and later ones, past ones),
  * and the PIT.
  *
- * lab: smp=2
+ * lab: smp=2 vmx
  *
  * Upper bounds on time are wide: the emulated host stands still at times.
  */

@@ -4,7 +4,7 @@
  * the guest: priorities, levels, state that is saved in the middle of things,
  * and other sources beside the local APIC.
  *
- * lab: smp=2
+ * lab: smp=2 vmx
  */
 #include "guest.h"
 
