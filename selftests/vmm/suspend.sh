@@ -3,6 +3,7 @@
 #
 # The host falls asleep and wakes up with guests alive. Nothing here sets an
 # alarm: the lab presses a key every two seconds, and any key wakes the host.
+# Bochs comes back from suspend-to-RAM at once, and there is nobody to press keys.
 #
 # lab: smp=2 timeout=300
 
@@ -53,14 +54,18 @@ on_each_cpu() {
 	done
 }
 
-plan 17
+kinds='mem mem freeze'
+! grep -q Bochs /sys/class/dmi/id/bios_vendor || kinds='mem mem'
+# shellcheck disable=SC2086 # several words
+set -- $kinds
+plan $((5 + 4 * $#))
 hvctl create -p "$(config waiting)"
 hvctl create "$(config ticking "vcpus = 2")" \
 	"extra='console=ttyS0 quiet -- n=0; while :; do n=\$((n+1)); echo tick \$n \$(cut -d\" \" -f1 /proc/uptime) \$(date +%s); sleep 1; done'"
 wait_for 60 ticks_on 2
 result $? "a guest counts seconds"
 
-for kind in mem mem freeze; do
+for kind in $kinds; do
 	before=$(ticks | awk 'END { print $2 }')
 	began=$SECONDS
 	check "$kind: asleep, and awake again" sh -c "echo $kind >/sys/power/state"
