@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loaded into Bochs (LD_PRELOAD) by the lab, for three reasons.
+ * Loaded into Bochs (LD_PRELOAD) by the lab, for four reasons.
  *
  * A host need not boot for each run: Bochs can save and restore its state, but
  * offers the one only by a click and makes the other slow.
@@ -16,6 +16,10 @@
  * Bochs (2.7, and 3.0 as well) goes on masking interrupts as the host did, until
  * the guest changes that flag; "external-interrupt exiting" says that the flag
  * has no say. A guest that loops would hold its CPU for ever.
+ *
+ * They do not reach it while it has them off: the other way round, too, Bochs
+ * goes on as the guest did, and a host was interrupted between an exit and its
+ * next STI.
  *
  * Interrupts that the CPU delivers to a guest by itself have a name: when one
  * meets a nested fault on its way, Bochs 2.7 says in the IDT-vectoring
@@ -109,39 +113,66 @@ int wgetch(void *window)
 
 /* Where in a CPU's object that information is kept; from VMexit_Event(). */
 static unsigned int vectoring;
+/* Where its masked events are, and which an interrupt flag of 0 masks. */
+static unsigned int event_mask, interrupts;
 static void ***all_cpus;
+
+static unsigned int *cpu_field(unsigned int cpu, unsigned int offset)
+{
+	return (unsigned int *)((char *)(*all_cpus)[cpu] + offset);
+}
 
 /* What Bochs calls before each hardware interrupt, for instrumentation. */
 static void on_interrupt(unsigned int cpu, unsigned int vector)
 {
 	/* Type 0: an external interrupt. */
-	*(unsigned int *)((char *)(*all_cpus)[cpu] + vectoring) = vector;
+	*cpu_field(cpu, vectoring) = vector;
 }
 
-/* Have that hook, an empty function, call the one above. */
-__attribute__((constructor)) static void name_interrupts(void)
+/* ... and before each exit: a host always starts with interrupts off. */
+static void on_vmexit(unsigned int cpu)
 {
-	unsigned char *hook = dlsym(RTLD_DEFAULT, "_Z20bx_instr_hwinterruptjjtm");
-	unsigned char *event = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C12VMexit_EventEjjtbm");
-	/* movabs $on_interrupt, %rax; jmp *%rax */
+	*cpu_field(cpu, event_mask) |= interrupts;
+}
+
+/* Have one of those hooks, which are empty functions, call another function. */
+static void hook(const char *name, void (*target)(void))
+{
+	/* movabs $target, %rax; jmp *%rax */
 	unsigned char jump[12] = {0x48, 0xb8, [10] = 0xff, 0xe0};
-	void (*target)(unsigned int, unsigned int) = on_interrupt;
-	unsigned char *page;
+	unsigned char *at = dlsym(RTLD_DEFAULT, name), *page;
+
+	page = (unsigned char *)((unsigned long)at & ~4095UL);
+	if (!at || *at != 0xc3 || mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return;
+	memcpy(jump + 2, &target, sizeof(target));
+	memcpy(at, jump, sizeof(jump));
+	mprotect(page, 8192, PROT_READ | PROT_EXEC);
+}
+
+__attribute__((constructor)) static void mend(void)
+{
+	unsigned char *event = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C12VMexit_EventEjjtbm");
+	unsigned char *mask = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C25handleInterruptMaskChangeEv");
 	int i;
 
 	all_cpus = dlsym(RTLD_DEFAULT, "bx_cpu_array");
-	if (!hook || !event || !all_cpus || *hook != 0xc3)
+	if (!event || !mask || !all_cpus)
 		return;
 	/* mov %ebx, offset(%rbp): the store of type and vector */
 	for (i = 0; i < 256 && !vectoring; i++)
 		if (event[i] == 0x89 && event[i + 1] == 0x9d)
 			memcpy(&vectoring, event + i + 2, sizeof(vectoring));
-	page = (unsigned char *)((unsigned long)hook & ~4095UL);
-	if (!vectoring || mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC))
-		return;
-	memcpy(jump + 2, &target, sizeof(target));
-	memcpy(hook, jump, sizeof(jump));
-	mprotect(page, 8192, PROT_READ | PROT_EXEC);
+	if (vectoring)
+		hook("_Z20bx_instr_hwinterruptjjtm", (void (*)(void))on_interrupt);
+	/* mov offset(%rdi), %eax ... or $interrupts, %eax: outside of guests */
+	if (mask[0] == 0x8b && mask[1] == 0x87)
+		memcpy(&event_mask, mask + 2, sizeof(event_mask));
+	for (i = 6; i < 128 && !interrupts; i++)
+		if (mask[i] == 0x0d && mask[i + 5] == 0x89 && mask[i + 6] == 0x87)
+			memcpy(&interrupts, mask + i + 1, sizeof(interrupts));
+	if (event_mask && interrupts)
+		hook("_Z14bx_instr_vmexitjjm", (void (*)(void))on_vmexit);
 }
 
 FILE *tmpfile64(void)
