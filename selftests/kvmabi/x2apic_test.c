@@ -198,6 +198,33 @@ TEST_F(x2apic, priorities)
 	ASSERT_DONE(self->vcpu);
 }
 
+/* Whatever interrupts the host takes meanwhile, the guest's wait for STI. */
+static __guest void held_back(u64 cycles)
+{
+	u64 start = rdtsc(), round = 0;
+
+	x2_enable();
+	do {
+		self_ipi(LOW);
+		while (rdtsc() - start < (round + 1) * cycles)
+			;
+		guest_equal(LOG->n, round);
+		breathe();
+		guest_equal(LOG->n, ++round);
+	} while (round < 4);
+	guest_done();
+}
+
+TEST_F(x2apic, held_back)
+{
+	int khz = ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0);
+
+	ASSERT_GT(khz, 0);
+	/* 20 ms: several ticks of the host's clock. */
+	kv_enter(self->vcpu, held_back, (u64)khz * 20, 0);
+	ASSERT_DONE(self->vcpu);
+}
+
 /* What the CPU may do without an exit still knows what is wrong. */
 static __guest void illegal(u64 strict)
 {
