@@ -35,6 +35,7 @@ struct loop_timer;
 struct pci_host;
 struct runtime;
 struct vcon;
+struct xen;
 
 /** enum vm_event - how a guest's life may end, or begin anew */
 enum vm_event {
@@ -77,6 +78,7 @@ enum vm_state {
  * @console: by enum console_kind, NULL where the guest has none
  * @balloon: virtio balloon, NULL where the guest has none
  * @vcon: virtio console, NULL where the guest has none
+ * @xen: Xen side of a guest with type="pv", NULL for others
  * @domid: number in `hvctl list`
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
@@ -111,6 +113,7 @@ struct vm {
 	struct console *console[CONSOLE_KINDS];
 	struct balloon *balloon;
 	struct vcon *vcon;
+	struct xen *xen;
 	u32 domid;
 	enum vm_state state;
 	bool powered;
