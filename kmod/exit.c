@@ -143,8 +143,7 @@ static int do_hlt(struct hv_vcpu *vcpu, bool atomic)
 		return r;
 	hv_skip(vcpu);
 	vcpu->event_check = true;
-	if (vcpu->event.type != HV_EV_NONE || vcpu->nmi_pending ||
-	    (vcpu->lapic && hv_irq_has(vcpu)))
+	if (vcpu->event.type != HV_EV_NONE || hv_ends_halt(vcpu))
 		return HV_RESUME;
 	vcpu->mp_state = KVM_MP_STATE_HALTED;
 	return HV_SLOW;

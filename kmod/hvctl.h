@@ -364,6 +364,8 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool init);
 void hv_vcpu_destroy(struct hv_vcpu *vcpu);
 /* Any context: have it look at its requests soon, wake it from HLT. */
 void hv_vcpu_kick(struct hv_vcpu *vcpu);
+/* Own thread: is there an event that a halted vCPU goes on for? */
+bool hv_ends_halt(struct hv_vcpu *vcpu);
 /* May sleep: on return no vCPU of the VM is still inside the guest with what
  * it had cached before; with req set on each first.
  */

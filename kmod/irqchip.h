@@ -87,7 +87,7 @@ int hv_irq_next(struct hv_vcpu *vcpu);
 int hv_irq_next_pic(struct hv_vcpu *vcpu);
 /* Take it: IRR to ISR, or the PIC's INTA cycle. -1 when it has gone. */
 int hv_irq_accept(struct hv_vcpu *vcpu);
-bool hv_irq_has(struct hv_vcpu *vcpu);	/* would end HLT (own thread, or racy) */
+bool hv_irq_has(struct hv_vcpu *vcpu);	/* own thread, or racy */
 /* Only the TPR keeps an interrupt back: leave the guest when it lowers CR8. */
 bool hv_irq_tpr_holds(struct hv_vcpu *vcpu);
 /* lapic_cpu.c, IRQs off, in the inner loop, where vcpu->apic_by_cpu. */

@@ -463,6 +463,24 @@ static int inner_loop(struct hv_vcpu *vcpu)
 	return r;
 }
 
+/**
+ * hv_ends_halt() - is there an event that ends HLT?
+ * @vcpu: the vCPU, behind the instruction
+ *
+ * An interrupt is one only where the guest would take it: a CPU that was stopped
+ * by CLI and HLT stays so (SDM vol. 2, HLT).
+ *
+ * Context: own thread. Return: whether HLT is over.
+ */
+bool hv_ends_halt(struct hv_vcpu *vcpu)
+{
+	if (vcpu->nmi_pending)
+		return true;
+	if (!(vcpu->state.rflags & X86_EFLAGS_IF))
+		return false;
+	return vcpu->user_irq >= 0 || (vcpu->lapic && hv_irq_has(vcpu));
+}
+
 /* A vCPU that was halted, or waits for INIT or SIPI, may go on. */
 static bool may_wake(struct hv_vcpu *vcpu)
 {
@@ -470,10 +488,7 @@ static bool may_wake(struct hv_vcpu *vcpu)
 	if (READ_ONCE(vcpu->requests) &
 	    ~(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_TSC) | BIT(HV_REQ_TIMER)))
 		return true;
-	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
-		return false;
-	return vcpu->nmi_pending || vcpu->user_irq >= 0 ||
-	       (vcpu->lapic && hv_irq_has(vcpu));
+	return vcpu->mp_state == KVM_MP_STATE_HALTED && hv_ends_halt(vcpu);
 }
 
 /*
@@ -498,8 +513,7 @@ static int halted(struct hv_vcpu *vcpu)
 
 	if (test_and_take(vcpu, HV_REQ_EVENT) || test_and_take(vcpu, HV_REQ_NMI))
 		vcpu->event_check = true;
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
-	    (vcpu->nmi_pending || hv_irq_has(vcpu))) {
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && hv_ends_halt(vcpu)) {
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 		vcpu->event_check = true;
 	}

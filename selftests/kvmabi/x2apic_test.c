@@ -9,6 +9,7 @@
 #include "guest.h"
 
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -17,6 +18,7 @@
 #define MID  0x51
 #define HIGH 0x61
 #define PIC  0x30
+#define NMI  2
 #define GP   13
 
 #define APIC_PPR      0xa0
@@ -222,6 +224,50 @@ TEST_F(x2apic, held_back)
 	ASSERT_GT(khz, 0);
 	/* 20 ms: several ticks of the host's clock. */
 	kv_enter(self->vcpu, held_back, (u64)khz * 20, 0);
+	ASSERT_DONE(self->vcpu);
+}
+
+/* A CPU that closed its interrupts sleeps through them, but not through an NMI. */
+static __guest void closed_halt(void)
+{
+	x2_enable();
+	self_ipi(LOW);
+	guest_sync(0);
+	asm volatile("hlt" : : : "memory");
+	guest_equal(LOG->faults, 1);
+	guest_equal(LOG->n, 0);
+	breathe();
+	guest_equal(LOG->n, 1);
+	guest_done();
+}
+
+static __guest void on_nmi(struct kv_frame64 *frame)
+{
+	(void)frame;
+	LOG->faults++;
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+TEST_F(x2apic, closed_halt)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 50000};
+	struct sigaction wake = {.sa_handler = on_alarm};
+	struct kvm_mp_state state;
+
+	kv_handler(self->vm, NMI, on_nmi);
+	kv_enter(self->vcpu, closed_halt, 0, 0);
+	ASSERT_SYNC(self->vcpu, 0);
+	ASSERT_EQ(0, sigaction(SIGALRM, &wake, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	ASSERT_EQ(-1, ioctl(self->vcpu->fd, KVM_RUN, 0));
+	ASSERT_EQ(EINTR, errno);
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_GET_MP_STATE, &state));
+	ASSERT_EQ(KVM_MP_STATE_HALTED, state.mp_state);
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_NMI, 0));
 	ASSERT_DONE(self->vcpu);
 }
 
