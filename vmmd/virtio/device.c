@@ -362,10 +362,14 @@ static void device_reset(struct device *device)
 static void device_destroy(struct device *device)
 {
 	struct virtio_dev *dev = container_of(device, struct virtio_dev, device);
+	struct loop *loop = dev->own_loop ? dev->loop : NULL;
 
 	pci_unregister(&dev->pci);
+	/* The loop goes last: it may watch timers that destroy gives back. */
+	dev->own_loop = false;
 	virtio_dev_release(dev);
 	dev->ops->destroy(dev);
+	loop_destroy(loop);
 }
 
 static void device_stats(struct device *device, struct device_stats *stats)

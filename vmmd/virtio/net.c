@@ -305,17 +305,16 @@ int virtio_net_create(struct vm *vm, const struct config_vif *vif)
 	ret = create_path(n, vif);
 	if (ret) {
 		log_err("%s: %s", name, strerror(-ret));
-		goto release;
+		goto free_parts;
 	}
 	ret = virtio_dev_register(&n->virtio);
 	if (ret)
-		goto release;
+		goto free_parts;
 	return 0;
 
-release:
-	virtio_dev_release(&n->virtio);
 free_parts:
 	free_parts(n);
+	virtio_dev_release(&n->virtio);
 free_card:
 	free(n);
 	return ret;

@@ -408,7 +408,7 @@ int vnet_user_create(struct vnet *n)
 
 /**
  * vnet_user_destroy - undo vnet_user_create(), or a part of it
- * @n: card whose loop is gone
+ * @n: card whose thread has ended
  */
 void vnet_user_destroy(struct vnet *n)
 {
