@@ -59,12 +59,12 @@ static u64 tap_features(const struct vnet *n)
 	u64 features = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(offloads); i++) {
-		if (ioctl(n->port.fd, TUNSETOFFLOAD, flags | offloads[i].tun))
+		if (etherport_set_offloads(&n->port, flags | offloads[i].tun))
 			continue;
 		flags |= offloads[i].tun;
 		features |= offloads[i].guest | offloads[i].host;
 	}
-	ioctl(n->port.fd, TUNSETOFFLOAD, 0);
+	etherport_set_offloads(&n->port, 0);
 	return features;
 }
 
@@ -73,8 +73,6 @@ static int set_offloads(struct vnet *n)
 {
 	unsigned int flags = 0;
 
-	if (n->port.kind != NET_TAP)
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(offloads); i++) {
 		/* 5.1.3.1: nothing of the sort without checksums. */
 		if (!virtio_has(&n->virtio, VIRTIO_NET_F_GUEST_CSUM))
@@ -82,7 +80,7 @@ static int set_offloads(struct vnet *n)
 		if ((n->virtio.accepted & offloads[i].guest) == offloads[i].guest)
 			flags |= offloads[i].tun;
 	}
-	return ioctl(n->port.fd, TUNSETOFFLOAD, flags) ? -errno : 0;
+	return etherport_set_offloads(&n->port, flags);
 }
 
 static void vhost_disconnect(struct vnet *n)
@@ -182,7 +180,6 @@ static void vnet_stats(struct virtio_dev *dev, struct device_stats *stats)
 
 static void free_parts(struct vnet *n)
 {
-	loop_timer_destroy(n->bucket.timer);
 	vnet_user_destroy(n);
 	net_counter_close(n->counter);
 	vhost_close(&n->vhost);
@@ -236,15 +233,12 @@ static void fill_config(struct vnet *n, const struct config_vif *vif)
 
 static int create_path(struct vnet *n, const struct config_vif *vif)
 {
-	int ret;
-
 	if (has_vhost(n)) {
 		vhost_bind(&n->vhost, &n->virtio);
 		n->counter = net_counter_open(n->port.ifname);
 		return n->counter ? 0 : -ENOMEM;
 	}
-	ret = vnet_bucket_create(n, vif->rate, vif->rate_interval_us);
-	return ret ? ret : vnet_user_create(n);
+	return vnet_user_create(n, vif);
 }
 
 static u64 choose_features(const struct vnet *n)

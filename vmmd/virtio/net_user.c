@@ -1,132 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A network card's frames moved by vmmd: to a tap, where the virtio-net
- * header travels along, or to passt's stream, where each frame stands behind
- * its length as four bytes in network order.
+ * A network card's frames moved by vmmd, between its queues and the port of
+ * etherport.c.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "virtio/vnet.h"
 #include "vm.h"
-
-#define FRAME_MIN  14 /* an Ethernet header */
-#define FRAMES_MAX 64 /* per turn of the loop */
-#define STREAM_LEN sizeof(u32)
-
-/**
- * struct frame - one frame in vnet.rx
- * @hdr: what the guest gets in front of it
- * @data: the frame
- * @len: bytes of @data
- * @span: bytes of vnet.rx it takes
- */
-struct frame {
-	struct virtio_net_hdr_mrg_rxbuf hdr;
-	const u8 *data;
-	size_t len;
-	size_t span;
-};
-
-/* The descriptor is level-triggered, so unwanted events are masked. */
-static void watch(struct vnet *n, u32 events)
-{
-	if (!n->watched || events == n->events)
-		return;
-	n->events = events;
-	loop_mod_fd(n->virtio.loop, n->port.fd, events);
-}
-
-static void give_up(struct vnet *n, const char *why)
-{
-	/* From a callback of the loop, so this does not wait for itself. */
-	if (n->watched)
-		loop_del_fd(n->virtio.loop, n->port.fd);
-	n->watched = false;
-	n->rx_len = 0;
-	n->tx_len = 0;
-	vnet_link_down(n, why);
-}
-
-/* Reads more from the host; false when there is nothing now. */
-static bool fill(struct vnet *n)
-{
-	ssize_t len;
-
-	if (!n->watched)
-		return false;
-	len = read(n->port.fd, n->rx + n->rx_len, VNET_BUFFER - n->rx_len);
-	if (len > 0) {
-		n->rx_len += len;
-		return true;
-	}
-	if (!len)
-		give_up(n, "passt has ended");
-	else if (errno != EAGAIN && errno != EINTR)
-		give_up(n, strerror(errno));
-	return false;
-}
-
-static bool stream_frame(struct vnet *n, struct frame *f)
-{
-	u32 len;
-
-	for (;;) {
-		if (n->rx_len >= STREAM_LEN) {
-			memcpy(&len, n->rx, STREAM_LEN);
-			len = ntohl(len);
-			if (len < FRAME_MIN || len > VNET_FRAME_MAX) {
-				give_up(n, "passt sent a frame of impossible length");
-				return false;
-			}
-			if (n->rx_len >= STREAM_LEN + len)
-				break;
-		}
-		if (!fill(n))
-			return false;
-	}
-	f->hdr = (struct virtio_net_hdr_mrg_rxbuf){0};
-	f->data = n->rx + STREAM_LEN;
-	f->len = len;
-	f->span = STREAM_LEN + len;
-	return true;
-}
-
-static bool tap_frame(struct vnet *n, struct frame *f)
-{
-	if (!n->rx_len && !fill(n))
-		return false;
-	if (n->rx_len < VNET_HDR_LEN + FRAME_MIN) {
-		n->rx_len = 0;
-		return false;
-	}
-	memcpy(&f->hdr, n->rx, VNET_HDR_LEN);
-	f->data = n->rx + VNET_HDR_LEN;
-	f->len = n->rx_len - VNET_HDR_LEN;
-	f->span = n->rx_len;
-	return true;
-}
-
-static bool next_frame(struct vnet *n, struct frame *f)
-{
-	return n->port.kind == NET_TAP ? tap_frame(n, f) : stream_frame(n, f);
-}
-
-static void consume(struct vnet *n, const struct frame *f)
-{
-	n->rx_len -= f->span;
-	memmove(n->rx, n->rx + f->span, n->rx_len);
-}
 
 /*
  * Puts a frame into the guest's buffers: one, or as many as it takes with
  * VIRTIO_NET_F_MRG_RXBUF. Returns false when the guest must give more first.
  */
-static bool deliver(struct vnet *n, struct frame *f)
+static bool deliver(struct vnet *n, struct ether_frame *f)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_RX];
 	struct virtq_chain first = {0};
@@ -138,7 +24,7 @@ static bool deliver(struct vnet *n, struct frame *f)
 			.iov = bufs ? n->iov : n->first,
 			.max = VNET_QUEUE_SIZE,
 		};
-		size_t skip = bufs ? 0 : VNET_HDR_LEN;
+		size_t skip = bufs ? 0 : ETHERPORT_HDR_LEN;
 		size_t part;
 
 		if (virtio_pop(q, &c) <= 0)
@@ -161,7 +47,7 @@ static bool deliver(struct vnet *n, struct frame *f)
 		return true;
 	}
 	f->hdr.num_buffers = bufs;
-	iov_write(first.iov + first.out_num, first.in_num, 0, &f->hdr, VNET_HDR_LEN);
+	iov_write(first.iov + first.out_num, first.in_num, 0, &f->hdr, ETHERPORT_HDR_LEN);
 	virtq_publish(&q->ring, bufs);
 	n->stats.reads++;
 	n->stats.read_bytes += f->len;
@@ -176,82 +62,27 @@ unpop:
 static void receive(struct vnet *n)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_RX];
-	u32 out = n->events & EPOLLOUT;
-	struct frame f;
+	struct ether_frame f;
 
-	for (u32 i = 0; i < FRAMES_MAX; i++) {
-		if (!next_frame(n, &f))
+	for (u32 i = 0; i < ETHERPORT_TURN; i++) {
+		if (!etherport_next(&n->ether, &f))
 			break;
 		if (deliver(n, &f)) {
-			consume(n, &f);
+			etherport_consume(&n->ether, &f);
 			continue;
 		}
 		virtio_notify(q);
 		/* Wait for buffers, unless some came in this moment. */
 		if (virtq_enable_kicks(&q->ring))
 			continue;
-		watch(n, out);
+		etherport_want(&n->ether, false);
 		return;
 	}
 	virtio_notify(q);
-	watch(n, out | EPOLLIN);
+	etherport_want(&n->ether, true);
 	/* A frame left in the buffer raises no event of the descriptor's. */
-	if (n->rx_len)
+	if (n->ether.rx_len)
 		virtio_kick_self(q);
-}
-
-/* Sends the rest of a frame the stream took only in part. */
-static int flush_stream(struct vnet *n)
-{
-	while (n->tx_off < n->tx_len) {
-		ssize_t sent = send(n->port.fd, n->tx + n->tx_off, n->tx_len - n->tx_off,
-				    MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (sent < 0)
-			return -errno;
-		n->tx_off += sent;
-	}
-	n->tx_off = 0;
-	n->tx_len = 0;
-	return 0;
-}
-
-/* @iov has a free entry in front, for the length. */
-static int send_stream(struct vnet *n, struct iovec *iov, u32 num, u32 len)
-{
-	u32 prefix = htonl(len);
-	struct msghdr msg = {0};
-	ssize_t sent;
-
-	iov--;
-	num++;
-	iov->iov_base = &prefix;
-	iov->iov_len = sizeof(prefix);
-	msg.msg_iov = iov;
-	msg.msg_iovlen = num;
-	sent = sendmsg(n->port.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (sent < 0)
-		return -errno;
-	n->tx_off = 0;
-	n->tx_len = iov_read(iov, num, sent, n->tx, STREAM_LEN + VNET_FRAME_MAX);
-	return 0;
-}
-
-/*
- * Sends one frame of the guest's. The header needs no check: the tun driver
- * treats it as what it is, a stranger's word, and a stream has none.
- */
-static int send_frame(struct vnet *n, struct virtq_chain *c)
-{
-	struct iovec *iov = c->iov;
-	u32 num;
-
-	if (c->out_len < VNET_HDR_LEN + FRAME_MIN || c->out_len > VNET_HDR_LEN + VNET_FRAME_MAX)
-		return -EMSGSIZE;
-	if (n->port.kind == NET_TAP)
-		return writev(n->port.fd, iov, c->out_num) < 0 ? -errno : 0;
-	num = iov_cut_front(&iov, c->out_num, VNET_HDR_LEN);
-	return send_stream(n, iov, num, c->out_len - VNET_HDR_LEN);
 }
 
 static void count_sent(struct vnet *n, const struct virtq_chain *c, int ret)
@@ -261,28 +92,25 @@ static void count_sent(struct vnet *n, const struct virtq_chain *c, int ret)
 		return;
 	}
 	n->stats.writes++;
-	n->stats.write_bytes += c->out_len - VNET_HDR_LEN;
+	n->stats.write_bytes += c->out_len - ETHERPORT_HDR_LEN;
 }
 
 /* Sends up to @budget frames; false when the port or the rate limit says stop. */
 static bool send_some(struct vnet *n, u32 *budget)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_TX];
-	/* The entry in front is send_stream()'s. */
+	/* The entry in front is etherport_send()'s. */
 	struct virtq_chain c = {.iov = n->iov + 1, .max = VNET_QUEUE_SIZE};
 	int ret;
 
 	while (*budget && virtio_pop(q, &c) > 0) {
-		if (!vnet_bucket_take(n, c.out_len)) {
+		if (!bucket_take(&n->bucket, c.out_len)) {
 			virtq_unpop(&q->ring);
 			return false;
 		}
-		ret = n->tx_len ? flush_stream(n) : 0;
-		if (!ret)
-			ret = send_frame(n, &c);
+		ret = etherport_send(&n->ether, c.iov, c.out_num, c.out_len);
 		if (ret == -EAGAIN) {
 			virtq_unpop(&q->ring);
-			watch(n, n->events | EPOLLOUT);
 			return false;
 		}
 		count_sent(n, &c, ret);
@@ -295,7 +123,7 @@ static bool send_some(struct vnet *n, u32 *budget)
 static void transmit(struct vnet *n)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_TX];
-	u32 budget = FRAMES_MAX;
+	u32 budget = ETHERPORT_TURN;
 
 	virtq_disable_kicks(&q->ring);
 	do {
@@ -317,15 +145,10 @@ static void port_ready(void *opaque, u32 events)
 
 	pthread_mutex_lock(&n->virtio.lock);
 	if (!virtio_dev_live(&n->virtio)) {
-		watch(n, 0);
+		etherport_ignore(&n->ether);
 	} else {
-		if (events & EPOLLOUT) {
-			watch(n, n->events & ~EPOLLOUT);
-			if (!n->tx_len || flush_stream(n) != -EAGAIN)
-				transmit(n);
-			else
-				watch(n, n->events | EPOLLOUT);
-		}
+		if (events & EPOLLOUT && etherport_writable(&n->ether))
+			transmit(n);
 		if (events & ~EPOLLOUT)
 			receive(n);
 	}
@@ -352,19 +175,16 @@ void vnet_user_kick(struct virtio_queue *q)
  */
 void vnet_user_activate(struct vnet *n)
 {
-	watch(n, EPOLLIN);
+	etherport_want(&n->ether, true);
 }
 
 /**
  * vnet_user_reset - forget the driver and what was meant for it
  * @n: card
- *
- * What a stream has begun to send it must end, or its framing is lost.
  */
 void vnet_user_reset(struct vnet *n)
 {
-	if (n->port.kind == NET_TAP)
-		n->rx_len = 0;
+	etherport_forget(&n->ether);
 }
 
 /**
@@ -373,7 +193,7 @@ void vnet_user_reset(struct vnet *n)
  */
 int vnet_user_start(struct vnet *n)
 {
-	watch(n, EPOLLIN);
+	etherport_want(&n->ether, true);
 	return 0;
 }
 
@@ -383,27 +203,37 @@ int vnet_user_start(struct vnet *n)
  */
 void vnet_user_stop(struct vnet *n)
 {
-	if (n->bucket.timer)
-		loop_timer_set(n->bucket.timer, 0, 0);
+	bucket_stop(&n->bucket);
+}
+
+static void refilled(void *opaque)
+{
+	struct vnet *n = opaque;
+
+	virtio_kick_self(&n->virtio.queue[VNET_TX]);
+}
+
+static void link_down(void *opaque, const char *why)
+{
+	vnet_link_down(opaque, why);
 }
 
 /**
  * vnet_user_create - make what moving frames ourselves takes
  * @n: card with port and loop
+ * @vif: its configuration
  *
  * Return: 0 or a negative errno.
  */
-int vnet_user_create(struct vnet *n)
+int vnet_user_create(struct vnet *n, const struct config_vif *vif)
 {
 	int ret;
 
-	n->rx = malloc(VNET_BUFFER);
-	n->tx = malloc(STREAM_LEN + VNET_FRAME_MAX);
-	if (!n->rx || !n->tx)
-		return -ENOMEM;
-	ret = loop_add_fd(n->virtio.loop, n->port.fd, 0, port_ready, n);
-	n->watched = !ret;
-	return ret;
+	ret = bucket_create(&n->bucket, vif->rate, vif->rate_interval_us, n->virtio.loop, refilled,
+			    n);
+	if (ret)
+		return ret;
+	return etherport_create(&n->ether, &n->port, n->virtio.loop, port_ready, link_down, n);
 }
 
 /**
@@ -412,6 +242,6 @@ int vnet_user_create(struct vnet *n)
  */
 void vnet_user_destroy(struct vnet *n)
 {
-	free(n->rx);
-	free(n->tx);
+	bucket_destroy(&n->bucket);
+	etherport_destroy(&n->ether);
 }
