@@ -63,8 +63,9 @@ static void receive(struct vnet *n)
 {
 	struct virtio_queue *q = &n->virtio.queue[VNET_RX];
 	struct ether_frame f;
+	u32 i;
 
-	for (u32 i = 0; i < ETHERPORT_TURN; i++) {
+	for (i = 0; i < ETHERPORT_TURN; i++) {
 		if (!etherport_next(&n->ether, &f))
 			break;
 		if (deliver(n, &f)) {
@@ -80,8 +81,8 @@ static void receive(struct vnet *n)
 	}
 	virtio_notify(q);
 	etherport_want(&n->ether, true);
-	/* A frame left in the buffer raises no event of the descriptor's. */
-	if (n->ether.rx_len)
+	/* A whole frame left in the buffer raises no event of the descriptor's. */
+	if (i == ETHERPORT_TURN && n->ether.rx_len)
 		virtio_kick_self(q);
 }
 
