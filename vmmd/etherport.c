@@ -178,7 +178,8 @@ int etherport_send(struct etherport *e, struct iovec *iov, u32 num, u32 len)
 
 	if (!ret)
 		ret = send_frame(e, iov, num, len);
-	if (ret == -EAGAIN)
+	/* Or the stream has taken a part, whose rest no other frame may push. */
+	if (ret == -EAGAIN || e->tx_len)
 		watch(e, e->events | EPOLLOUT);
 	return ret;
 }
