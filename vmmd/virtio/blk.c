@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * virtio-blk (virtio 1.2, 5.2): requests are taken from the queues, checked
- * and handed to an engine; blk_done() answers them.
+ * and handed to the disk (disk/disk.h); blk_done() answers them.
  *
  * A request is a 16-byte header to read, data, and one status byte to write.
  * Drivers may cut it into buffers as they like, so header and status are cut
@@ -15,10 +15,13 @@
 #include <string.h>
 
 #include "config.h"
-#include "virtio/blk.h"
+#include "disk/disk.h"
+#include "virtio/virtio.h"
 #include "vm.h"
 
 #define PCI_CLASS_BLOCK 0x018000 /* mass storage, other */
+
+#define SEG_MAX (VIRTIO_QUEUE_SIZE - 2) /* data parts of a request */
 
 /* One range of discard or write-zeroes is at most this long: 1 GiB. */
 #define RANGE_SECTORS_MAX (1U << 21)
@@ -26,92 +29,66 @@
 /* Requests taken before others get a chance at the lock. */
 #define TURN_MAX 256
 
+/**
+ * struct blk_req - one request of the driver on its way
+ * @disk: what the engine knows of it
+ * @queue: where the answer goes
+ * @head: name of the request in @queue
+ * @advice: a discard: not being able to is no error
+ * @status: where the driver wants the result, guest memory
+ * @parts: all parts of the request
+ *
+ * Guarded by virtio_dev.lock, except that an engine at work owns the request.
+ */
+struct blk_req {
+	struct disk_req disk;
+	struct virtio_queue *queue;
+	u16 head;
+	bool advice;
+	u8 *status;
+	struct iovec parts[SEG_MAX + 2];
+};
+
+/**
+ * struct blk - a virtio disk
+ * @virtio: the device
+ * @disk: the host's side; its lock is virtio.lock
+ * @id: what VIRTIO_BLK_T_GET_ID answers, zero padded; constant
+ * @reqs: DISK_DEPTH requests
+ */
+struct blk {
+	struct virtio_dev virtio;
+	struct disk disk;
+	char id[21];
+	struct blk_req *reqs;
+};
+
 static struct blk *to_blk(struct virtio_dev *dev)
 {
 	return container_of(dev, struct blk, virtio);
 }
 
-static void put_req(struct blk *blk, struct blk_req *req)
-{
-	req->next = blk->free;
-	blk->free = req;
-	if (!--blk->in_flight)
-		pthread_cond_broadcast(&blk->idle);
-}
-
-static void count(struct blk *blk, const struct blk_req *req, u8 status)
-{
-	struct device_stats *s = &blk->stats;
-
-	if (status != VIRTIO_BLK_S_OK) {
-		s->errors++;
-	} else if (req->op == BLK_READ) {
-		s->reads++;
-		s->read_bytes += req->total;
-	} else if (req->op == BLK_WRITE) {
-		s->writes++;
-		s->write_bytes += req->total;
-	}
-}
-
 static void answer(struct blk *blk, struct blk_req *req, u8 status)
 {
+	bool ok = status == VIRTIO_BLK_S_OK;
 	u32 written = sizeof(status);
 
-	if (req->op == BLK_READ && status == VIRTIO_BLK_S_OK)
-		written += req->total;
-	count(blk, req, status);
+	if (req->disk.op == DISK_READ && ok)
+		written += req->disk.total;
 	*req->status = status;
 	virtq_push(&req->queue->ring, req->head, written);
 	virtio_notify(req->queue);
-	put_req(blk, req);
+	disk_put(&blk->disk, &req->disk, ok);
 }
 
-static u8 status_of(struct blk *blk, const struct blk_req *req, int result)
+static void blk_done(struct disk *disk, struct disk_req *r, int result)
 {
-	if (result >= 0)
-		return VIRTIO_BLK_S_OK;
-	if (result == -EOPNOTSUPP && req->op == BLK_FALLOCATE)
-		return req->advice ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP;
-	if (result == -ENOSPC) {
-		if (!blk->no_space_told)
-			log_warn("%s: no space left on the host", blk->virtio.name);
-		blk->no_space_told = true;
-	}
-	return VIRTIO_BLK_S_IOERR;
-}
+	struct blk_req *req = container_of(r, struct blk_req, disk);
+	u8 status = result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 
-/**
- * blk_done - an engine has finished a request, or a part of it
- * @blk: disk, locked
- * @req: the request
- * @result: bytes moved, 0 for what moves none, or a negative errno
- *
- * Return: true when the engine must go on with what is left of @req; false
- * when the driver has its answer and @req is gone.
- */
-bool blk_done(struct blk *blk, struct blk_req *req, int result)
-{
-	bool moves = req->op == BLK_READ || req->op == BLK_WRITE;
-
-	if (result == -EINTR || result == -EAGAIN)
-		return true;
-	if (result == -EOPNOTSUPP && req->op == BLK_FALLOCATE && req->mode & FALLOC_FL_ZERO_RANGE) {
-		/* tmpfs, for one, can only make zeroes by making a hole. */
-		req->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-		return true;
-	}
-	/* End of file: somebody has cut the file short under the guest. */
-	if (moves && !result)
-		result = -EIO;
-	if (moves && result > 0 && (u64)result < req->len) {
-		req->num = iov_cut_front(&req->iov, req->num, result);
-		req->offset += result;
-		req->len -= result;
-		return true;
-	}
-	answer(blk, req, status_of(blk, req, result));
-	return false;
+	if (result == -EOPNOTSUPP && r->op == DISK_FALLOCATE)
+		status = req->advice ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP;
+	answer(container_of(disk, struct blk, disk), req, status);
 }
 
 /* Removes the status byte from the end of the writable parts. */
@@ -141,31 +118,36 @@ static bool cut_header(struct virtq_chain *c, struct virtio_blk_outhdr *hdr)
 	return true;
 }
 
-static u8 check_range(const struct blk *blk, const struct blk_req *req)
+static u8 check_range(const struct blk *blk, const struct disk_req *req)
 {
-	if (!req->len || req->len & ((1 << BLK_SECTOR_SHIFT) - 1))
+	if (!req->len || req->len & (DISK_SECTOR - 1))
 		return VIRTIO_BLK_S_IOERR;
-	if (!range_fits(req->offset, req->len, blk->size))
+	if (!range_fits(req->offset, req->len, blk->disk.size))
 		return VIRTIO_BLK_S_IOERR;
-	if (req->op != BLK_READ && blk->readonly)
+	if (req->op != DISK_READ && blk->disk.readonly)
 		return VIRTIO_BLK_S_IOERR;
 	return VIRTIO_BLK_S_OK;
 }
 
-static u8 prepare_transfer(const struct blk *blk, struct blk_req *req, enum blk_op op,
+static u8 prepare_transfer(const struct blk *blk, struct disk_req *req, enum disk_op op,
 			   const struct virtq_chain *c, u64 sector)
 {
-	bool in = op == BLK_READ;
+	bool in = op == DISK_READ;
 
 	req->op = op;
+	/*
+	 * 5.2.5.2: a driver that does not flush gets a disk without a cache: a
+	 * write is not done before it is on stable storage.
+	 */
+	req->stable = !virtio_has(&blk->virtio, VIRTIO_BLK_F_FLUSH);
 	req->iov = c->iov + (in ? c->out_num : 0);
 	req->num = in ? c->in_num : c->out_num;
 	req->len = in ? c->in_len : c->out_len;
 	req->total = req->len;
 	/* Beyond the shift's reach is beyond any disk. */
-	if (sector >> (64 - BLK_SECTOR_SHIFT))
+	if (sector >> (64 - DISK_SECTOR_SHIFT))
 		return VIRTIO_BLK_S_IOERR;
-	req->offset = sector << BLK_SECTOR_SHIFT;
+	req->offset = sector << DISK_SECTOR_SHIFT;
 	return check_range(blk, req);
 }
 
@@ -182,19 +164,19 @@ static u8 prepare_range(const struct blk *blk, struct blk_req *req, u32 type,
 	/* 5.2.6.2: discard has no flags, write-zeroes only UNMAP. */
 	if (range.flags & ~(discard ? 0 : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP))
 		return VIRTIO_BLK_S_UNSUPP;
-	if (range.num_sectors > RANGE_SECTORS_MAX || range.sector >> (64 - BLK_SECTOR_SHIFT))
+	if (range.num_sectors > RANGE_SECTORS_MAX || range.sector >> (64 - DISK_SECTOR_SHIFT))
 		return VIRTIO_BLK_S_IOERR;
 
-	req->op = BLK_FALLOCATE;
 	req->advice = discard;
-	req->mode = FALLOC_FL_KEEP_SIZE;
+	req->disk.op = DISK_FALLOCATE;
+	req->disk.mode = FALLOC_FL_KEEP_SIZE;
 	if (discard || range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)
-		req->mode |= FALLOC_FL_PUNCH_HOLE;
+		req->disk.mode |= FALLOC_FL_PUNCH_HOLE;
 	else
-		req->mode |= FALLOC_FL_ZERO_RANGE;
-	req->offset = range.sector << BLK_SECTOR_SHIFT;
-	req->len = (u64)range.num_sectors << BLK_SECTOR_SHIFT;
-	return check_range(blk, req);
+		req->disk.mode |= FALLOC_FL_ZERO_RANGE;
+	req->disk.offset = range.sector << DISK_SECTOR_SHIFT;
+	req->disk.len = (u64)range.num_sectors << DISK_SECTOR_SHIFT;
+	return check_range(blk, &req->disk);
 }
 
 static u8 get_id(const struct blk *blk, const struct virtq_chain *c)
@@ -210,19 +192,19 @@ static bool prepare(struct blk *blk, struct blk_req *req, struct virtq_chain *c,
 	struct virtio_dev *dev = &blk->virtio;
 	struct virtio_blk_outhdr hdr;
 
-	req->op = BLK_FLUSH;
-	req->len = 0;
-	req->total = 0;
+	req->disk.op = DISK_FLUSH;
+	req->disk.len = 0;
+	req->disk.total = 0;
 	if (!cut_header(c, &hdr)) {
 		*status = VIRTIO_BLK_S_IOERR;
 		return false;
 	}
 	switch (hdr.type) {
 	case VIRTIO_BLK_T_IN:
-		*status = prepare_transfer(blk, req, BLK_READ, c, hdr.sector);
+		*status = prepare_transfer(blk, &req->disk, DISK_READ, c, hdr.sector);
 		break;
 	case VIRTIO_BLK_T_OUT:
-		*status = prepare_transfer(blk, req, BLK_WRITE, c, hdr.sector);
+		*status = prepare_transfer(blk, &req->disk, DISK_WRITE, c, hdr.sector);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
 		*status = VIRTIO_BLK_S_OK;
@@ -253,31 +235,33 @@ unsupported:
 /* Takes one request of a queue; false when there is none or no room. */
 static bool take_request(struct blk *blk, struct virtio_queue *q)
 {
-	struct blk_req *req = blk->free;
-	struct virtq_chain c = {.max = ARRAY_SIZE(req->parts)};
+	struct disk_req *r = disk_get(&blk->disk);
+	struct virtq_chain c = {.max = SEG_MAX + 2};
+	struct blk_req *req;
 	u8 status;
 
-	if (!req) {
-		blk->starved = true;
+	if (!r)
 		return false;
-	}
+	req = container_of(r, struct blk_req, disk);
 	c.iov = req->parts;
 	if (virtio_pop(q, &c) <= 0)
-		return false;
+		goto unget;
 	if (!cut_status(&c, req)) {
 		virtio_break(&blk->virtio, "queue %u: a request without room for its status",
 			     q->index);
-		return false;
+		goto unget;
 	}
-	blk->free = req->next;
-	blk->in_flight++;
 	req->queue = q;
 	req->head = c.head;
 	if (prepare(blk, req, &c, &status))
-		blk_engine_queue(blk, req);
+		disk_queue(&blk->disk, r);
 	else
 		answer(blk, req, status);
 	return true;
+
+unget:
+	disk_unget(&blk->disk, r);
+	return false;
 }
 
 static void blk_kick(struct virtio_queue *q)
@@ -289,41 +273,41 @@ static void blk_kick(struct virtio_queue *q)
 	do {
 		while (taken < TURN_MAX && take_request(blk, q))
 			taken++;
-		blk_engine_submit(blk);
+		disk_submit(&blk->disk);
 		if (taken == TURN_MAX) {
 			virtio_kick_self(q);
 			return;
 		}
-	} while (blk->free && virtq_enable_kicks(&q->ring) && virtio_dev_live(q->dev));
+	} while (blk->disk.free && virtq_enable_kicks(&q->ring) && virtio_dev_live(q->dev));
 }
 
-/**
- * blk_refill - look at the queues that were left alone for lack of requests
- * @blk: disk, locked; requests may have become free
- */
-void blk_refill(struct blk *blk)
+/* Looks at the queues that were left alone for lack of requests. */
+static void blk_settled(struct disk *disk)
 {
-	if (!blk->starved || !virtio_dev_live(&blk->virtio))
+	struct blk *blk = container_of(disk, struct blk, disk);
+
+	if (!disk->starved || !virtio_dev_live(&blk->virtio))
 		return;
-	blk->starved = false;
+	disk->starved = false;
 	for (u16 i = 0; i < blk->virtio.num_queues; i++)
 		blk_kick(&blk->virtio.queue[i]);
 }
 
+static const struct disk_ops blk_disk_ops = {
+	.done = blk_done,
+	.settled = blk_settled,
+};
+
 /* The I/O thread goes on completing while we wait: the lock is released. */
 static void blk_drain(struct virtio_dev *dev)
 {
-	struct blk *blk = to_blk(dev);
-
-	while (blk->in_flight)
-		pthread_cond_wait(&blk->idle, &dev->lock);
-	blk->starved = false;
+	disk_drain(&to_blk(dev)->disk);
 }
 
 static void blk_stats(struct virtio_dev *dev, struct device_stats *stats)
 {
 	pthread_mutex_lock(&dev->lock);
-	*stats = to_blk(dev)->stats;
+	*stats = to_blk(dev)->disk.stats;
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -331,8 +315,8 @@ static void blk_destroy(struct virtio_dev *dev)
 {
 	struct blk *blk = to_blk(dev);
 
-	blk_engine_destroy(blk);
-	blk_file_close(blk);
+	disk_engine_destroy(&blk->disk, dev->loop);
+	disk_close(&blk->disk);
 	free(blk->reqs);
 	free(blk);
 }
@@ -348,8 +332,8 @@ static const struct virtio_ops blk_ops = {
 static void fill_config(struct blk *blk, u16 queues)
 {
 	struct virtio_blk_config c = {
-		.capacity = blk->size >> BLK_SECTOR_SHIFT,
-		.seg_max = BLK_SEG_MAX,
+		.capacity = blk->disk.size >> DISK_SECTOR_SHIFT,
+		.seg_max = SEG_MAX,
 		.num_queues = queues,
 		.max_discard_sectors = RANGE_SECTORS_MAX,
 		.max_discard_seg = 1,
@@ -359,8 +343,8 @@ static void fill_config(struct blk *blk, u16 queues)
 	};
 	u32 physical;
 
-	c.blk_size = blk_file_block_size(blk, &physical);
-	c.discard_sector_alignment = c.blk_size >> BLK_SECTOR_SHIFT;
+	c.blk_size = disk_block_size(&blk->disk, &physical);
+	c.discard_sector_alignment = c.blk_size >> DISK_SECTOR_SHIFT;
 	while (c.blk_size << c.physical_block_exp < physical)
 		c.physical_block_exp++;
 	c.min_io_size = 1;
@@ -370,13 +354,11 @@ static void fill_config(struct blk *blk, u16 queues)
 static int alloc_requests(struct blk *blk)
 {
 	/* Zero pages until used: a quiet disk costs next to nothing. */
-	blk->reqs = calloc(BLK_DEPTH, sizeof(*blk->reqs));
+	blk->reqs = calloc(DISK_DEPTH, sizeof(*blk->reqs));
 	if (!blk->reqs)
 		return -ENOMEM;
-	for (u32 i = BLK_DEPTH; i-- > 0;) {
-		blk->reqs[i].next = blk->free;
-		blk->free = &blk->reqs[i];
-	}
+	for (u32 i = DISK_DEPTH; i-- > 0;)
+		disk_add_req(&blk->disk, &blk->reqs[i].disk);
 	return 0;
 }
 
@@ -415,27 +397,29 @@ int virtio_blk_create(struct vm *vm, const struct config_disk *disk)
 		log_err("%s: out of memory", disk->vdev);
 		return -ENOMEM;
 	}
-	pthread_cond_init(&blk->idle, NULL);
 	snprintf(blk->id, sizeof(blk->id), "%s", disk->vdev);
-	ret = blk_file_open(blk, disk);
+	ret = disk_open(&blk->disk, disk);
 	if (ret)
 		goto free_blk;
 	if (setup.num_queues > 1)
 		setup.features |= VIRTIO_F(VIRTIO_BLK_F_MQ);
-	if (blk->readonly)
+	if (blk->disk.readonly)
 		setup.features |= VIRTIO_F(VIRTIO_BLK_F_RO);
 	else
 		setup.features |= VIRTIO_F(VIRTIO_BLK_F_WRITE_ZEROES);
-	if (!blk->readonly && disk->discard)
+	if (!blk->disk.readonly && disk->discard)
 		setup.features |= VIRTIO_F(VIRTIO_BLK_F_DISCARD);
 
 	ret = virtio_dev_create(&blk->virtio, vm, &setup);
 	if (ret)
 		goto close_file;
+	blk->disk.name = blk->virtio.name;
+	blk->disk.ops = &blk_disk_ops;
+	blk->disk.lock = &blk->virtio.lock;
 	fill_config(blk, setup.num_queues);
 	ret = alloc_requests(blk);
 	if (!ret)
-		ret = blk_engine_create(blk);
+		ret = disk_engine_create(&blk->disk, blk->virtio.loop);
 	if (ret) {
 		log_err("%s: %s", disk->vdev, strerror(-ret));
 		goto release;
@@ -446,11 +430,11 @@ int virtio_blk_create(struct vm *vm, const struct config_disk *disk)
 	return 0;
 
 destroy_engine:
-	blk_engine_destroy(blk);
+	disk_engine_destroy(&blk->disk, blk->virtio.loop);
 release:
 	virtio_dev_release(&blk->virtio);
 close_file:
-	blk_file_close(blk);
+	disk_close(&blk->disk);
 free_blk:
 	free(blk->reqs);
 	free(blk);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host's file or block device behind a disk. See disk.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "disk/disk.h"
+#include "log.h"
+
+/* Alignment that satisfies O_DIRECT on every file system we know of. */
+#define DIRECT_ALIGN 4096
+
+static int measure(struct disk *disk)
+{
+	struct stat st;
+
+	if (fstat(disk->fd, &st))
+		return -errno;
+	if (S_ISBLK(st.st_mode)) {
+		if (ioctl(disk->fd, BLKGETSIZE64, &disk->size))
+			return -errno;
+	} else if (S_ISREG(st.st_mode)) {
+		disk->size = st.st_size;
+	} else {
+		return -ENOTBLK;
+	}
+	/* A tail that is no whole sector cannot be addressed. */
+	disk->size &= ~(u64)(DISK_SECTOR - 1);
+	return 0;
+}
+
+/*
+ * Two guests that write one disk destroy it. The lock belongs to the open
+ * file and goes with it, however we end.
+ */
+static int take_lock(struct disk *disk)
+{
+	struct flock lock = {
+		.l_type = disk->readonly ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
+
+	if (!fcntl(disk->fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return -EBUSY;
+	/* Some network file systems have no locks. */
+	return errno == ENOLCK || errno == EINVAL ? 0 : -errno;
+}
+
+int disk_open(struct disk *disk, const struct config_disk *cfg)
+{
+	int flags = O_CLOEXEC | (cfg->readonly ? O_RDONLY : O_RDWR);
+	int ret = 0;
+
+	disk->readonly = cfg->readonly;
+	disk->align = 1;
+	disk->fd = -1;
+	disk->plain_fd = -1;
+	pthread_cond_init(&disk->idle, NULL);
+	if (cfg->format != CONFIG_DISK_RAW) {
+		log_err("%s: %s: only raw images can be served", cfg->vdev, cfg->path);
+		return -EOPNOTSUPP;
+	}
+	disk->fd = open(cfg->path, flags | (cfg->direct ? O_DIRECT : 0));
+	disk->plain_fd = disk->fd;
+	if (disk->fd >= 0 && cfg->direct) {
+		disk->align = DIRECT_ALIGN;
+		disk->plain_fd = open(cfg->path, flags);
+	}
+	if (disk->fd < 0 || disk->plain_fd < 0)
+		ret = -errno;
+	if (!ret)
+		ret = measure(disk);
+	if (!ret)
+		ret = take_lock(disk);
+	if (ret) {
+		log_err("%s: %s: %s", cfg->vdev, cfg->path,
+			ret == -EBUSY ? "in use by another guest" : strerror(-ret));
+		disk_close(disk);
+	}
+	return ret;
+}
+
+void disk_close(struct disk *disk)
+{
+	if (disk->plain_fd >= 0 && disk->plain_fd != disk->fd)
+		close(disk->plain_fd);
+	if (disk->fd >= 0)
+		close(disk->fd);
+	disk->fd = -1;
+	disk->plain_fd = -1;
+}
+
+u32 disk_block_size(const struct disk *disk, u32 *physical)
+{
+	u32 logical = DISK_SECTOR;
+	u32 phys = 0;
+	int size;
+
+	if (!ioctl(disk->fd, BLKSSZGET, &size) && size >= (int)DISK_SECTOR)
+		logical = size;
+	if (ioctl(disk->fd, BLKPBSZGET, &phys) || phys < logical)
+		phys = GUEST_PAGE_SIZE; /* a file: what the page cache works in */
+	*physical = phys;
+	return logical;
+}
