@@ -161,6 +161,7 @@ int config_parse_text(const char *name, const char *text, size_t len, char *cons
 		.serial = true,
 		.rng = true,
 		.balloon = true,
+		.pv_user_pgd = CONFIG_AUTO,
 	};
 	err->text[0] = '\0';
 	out->file = strdup(name);

@@ -134,6 +134,8 @@ enum config_console {
 	CONFIG_CONSOLE_VIRTIO, /* hvc0 */
 };
 
+#define CONFIG_AUTO UINT32_MAX
+
 /**
  * struct config - one guest
  * @name: of [A-Za-z0-9_.:+-], no leading dot or dash; the file's name if not given
@@ -155,6 +157,8 @@ enum config_console {
  * @rng: whether there is a virtio entropy device
  * @balloon: whether there is a virtio balloon
  * @vsock_cid: context id for virtio-vsock, 0 for no such device
+ * @pv_user_pgd: a PV guest's programs run on page tables without its kernel: 0, 1,
+ *		 or CONFIG_AUTO: when the CPU asks for it
  * @device: KVM-ABI node given by device=, or NULL
  * @warnings: one line each, about keys that were accepted and have no effect
  * @n_warnings: entries of @warnings
@@ -191,6 +195,7 @@ struct config {
 	bool rng;
 	bool balloon;
 	uint32_t vsock_cid;
+	uint32_t pv_user_pgd;
 	char *device;
 
 	char **warnings;

@@ -501,6 +501,7 @@ static const struct key key_table[] = {
 	{"on_poweroff", set_word, AT(on_poweroff), 0, 0, action_words},
 	{"on_reboot", set_word, AT(on_reboot), 0, 0, action_words},
 	{"on_watchdog", set_word, AT(on_watchdog), 0, 0, action_words},
+	{"pv_user_pgd", set_u32, AT(pv_user_pgd), 0, 1, NULL},
 	{"ramdisk", set_ramdisk, AT(ramdisk), 0, 0, NULL},
 	{"rng", set_bool, AT(rng), 0, 0, NULL},
 	{"root", set_root, 0, 0, 0, NULL},

@@ -399,6 +399,7 @@ struct console *console_create(struct vm *vm, enum console_kind kind)
 	static const char *const names[] = {
 		[CONSOLE_SERIAL] = "serial",
 		[CONSOLE_VIRTIO] = "virtio",
+		[CONSOLE_PV] = "pv",
 	};
 	struct console *con;
 	int ret;

@@ -2,7 +2,7 @@
 /*
  * A guest console's far end: keeps the last output, feeds a pty and any number
  * of attached clients, and carries their input to the device. The device side
- * (serial.c, virtio console) runs in any thread, the rest on the main loop.
+ * (serial.c, virtio console, xen/pvconsole.c) runs in any thread, the rest on the main loop.
  */
 #ifndef VMMD_CONSOLE_H
 #define VMMD_CONSOLE_H
@@ -13,7 +13,7 @@ struct vm;
 struct console;
 
 /* Kinds of console, as in `hvctl console -t` */
-enum console_kind { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_KINDS };
+enum console_kind { CONSOLE_SERIAL, CONSOLE_VIRTIO, CONSOLE_PV, CONSOLE_KINDS };
 
 #define CONSOLE_RING_BYTES (16 * KIB)
 

@@ -172,6 +172,12 @@ static void put_devices(struct vm *vm, struct json_object *to)
 
 static void cmd_status(struct vm *vm, struct json_object *request, struct control_answer *answer)
 {
+	static const char *const pty_keys[] = {
+		[CONSOLE_SERIAL] = "serial_pty",
+		[CONSOLE_VIRTIO] = "virtio_pty",
+		[CONSOLE_PV] = "pv_pty",
+	};
+
 	(void)request;
 	put_identity(vm, answer->json);
 	put_memory(vm, answer->json);
@@ -180,8 +186,7 @@ static void cmd_status(struct vm *vm, struct json_object *request, struct contro
 	put_devices(vm, answer->json);
 	for (int kind = 0; kind < CONSOLE_KINDS; kind++)
 		if (vm->console[kind])
-			put_text(answer->json, kind == CONSOLE_SERIAL ? "serial_pty" : "virtio_pty",
-				 console_pty(vm->console[kind]));
+			put_text(answer->json, pty_keys[kind], console_pty(vm->console[kind]));
 }
 
 static void cmd_pause(struct vm *vm, struct json_object *request, struct control_answer *answer)
@@ -246,6 +251,9 @@ static enum console_kind default_console(const struct vm *vm)
 	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
 	const char *p = vm->cfg.cmdline;
 
+	/* A PV guest has no other. */
+	if (vm->console[CONSOLE_PV])
+		return CONSOLE_PV;
 	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
 		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
 	while ((p = strstr(p, "console="))) {
@@ -271,8 +279,11 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 		kind = default_console(vm);
 	else if (!strcmp(type, "serial"))
 		kind = CONSOLE_SERIAL;
-	else if (!strcmp(type, "virtio") || !strcmp(type, "pv"))
+	else if (!strcmp(type, "virtio"))
 		kind = CONSOLE_VIRTIO;
+	/* xl's word for hvc0, whatever is behind it. */
+	else if (!strcmp(type, "pv"))
+		kind = vm->console[CONSOLE_PV] ? CONSOLE_PV : CONSOLE_VIRTIO;
 	else {
 		put_text(answer->json, "error", "unknown console: expected serial, virtio or pv");
 		return;

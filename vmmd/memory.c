@@ -11,19 +11,32 @@
 /* A huge page maps both sides only when both are aligned to it. */
 #define HUGE_PAGE_BYTES (2 * MIB)
 
-int mem_create(struct guest_mem *m, u64 bytes)
+static void mem_add(struct guest_mem *m, u64 gpa, u64 len)
+{
+	if (!len)
+		return;
+	m->region[m->nr++] = (struct mem_region){
+		.gpa = gpa,
+		.len = len,
+		.host = m->host + m->size,
+	};
+	m->size += len;
+}
+
+int mem_create(struct guest_mem *m, u64 bytes, u64 hole)
 {
 	u64 low = bytes < MEM_LOW_LIMIT ? bytes : MEM_LOW_LIMIT;
+	u64 all = bytes + hole;
 	u8 *map, *host;
 	int err;
 
 	memset(m, 0, sizeof(*m));
-	map = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
+	map = mmap(NULL, all + HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED) {
 		err = errno;
 		log_err("cannot reserve %llu MiB for the guest: %s",
-			(unsigned long long)(bytes / MIB), strerror(err));
+			(unsigned long long)(all / MIB), strerror(err));
 		return -err;
 	}
 
@@ -31,21 +44,27 @@ int mem_create(struct guest_mem *m, u64 bytes)
 	host = (u8 *)ALIGN_UP((uintptr_t)map, HUGE_PAGE_BYTES);
 	if (host > map)
 		munmap(map, (size_t)(host - map));
-	munmap(host + bytes, (size_t)(map + HUGE_PAGE_BYTES - host));
+	munmap(host + all, (size_t)(map + HUGE_PAGE_BYTES - host));
 
 	/* Hosts without transparent huge pages refuse; 4 KiB pages do, too. */
-	madvise(host, bytes, MADV_HUGEPAGE);
+	madvise(host, all, MADV_HUGEPAGE);
 
 	m->host = host;
-	m->size = bytes;
-	m->region[m->nr++] = (struct mem_region){.gpa = 0, .len = low, .host = host};
-	if (bytes > low)
-		m->region[m->nr++] = (struct mem_region){
-			.gpa = MEM_HIGH_BASE,
-			.len = bytes - low,
-			.host = host + low,
-		};
+	mem_add(m, 0, low);
+	mem_add(m, MEM_PCI32_BASE, hole);
+	mem_add(m, MEM_HIGH_BASE, bytes - low);
 	return 0;
+}
+
+u64 mem_ram(const struct guest_mem *m)
+{
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr; i++)
+		if (m->region[i].gpa != MEM_PCI32_BASE)
+			bytes += m->region[i].len;
+	return bytes;
 }
 
 void mem_destroy(struct guest_mem *m)

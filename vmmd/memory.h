@@ -38,12 +38,13 @@ struct mem_region {
 /**
  * struct guest_mem - all RAM of a guest
  * @region: ascending by gpa; constant once mem_create() has returned
- * @nr: entries in use: 1, or 2 for guests with more than 3 GiB
+ * @nr: entries in use: 1, one more for guests with more than 3 GiB, and one more
+ *	for those with memory in the hole
  * @size: bytes in all
  * @host: one mapping behind all regions
  */
 struct guest_mem {
-	struct mem_region region[2];
+	struct mem_region region[3];
 	u32 nr;
 	u64 size;
 	u8 *host;
@@ -53,12 +54,17 @@ struct guest_mem {
  * mem_create() - reserve a guest's RAM; pages are populated on first touch
  * @m: filled in
  * @bytes: how much, a multiple of the page size
+ * @hole: how much there is besides at MEM_PCI32_BASE, for guests without PCI:
+ *	  a multiple of 2 MiB
  *
  * Anonymous private memory, huge pages welcome: the one kind for which THP,
  * KSM, swap and MADV_DONTNEED work without further set-up on every host.
  * Return: 0 or a negative errno (logged).
  */
-int mem_create(struct guest_mem *m, u64 bytes);
+int mem_create(struct guest_mem *m, u64 bytes, u64 hole);
+
+/** mem_ram() - bytes of RAM, without what lies in the hole */
+u64 mem_ram(const struct guest_mem *m);
 
 /** mem_destroy() - unmap what mem_create() mapped; harmless when repeated */
 void mem_destroy(struct guest_mem *m);

@@ -17,6 +17,9 @@
 #include "virtio/console.h"
 #include "virtio/virtio.h"
 #include "vm.h"
+#include "xen/backends.h"
+#include "xen/core.h"
+#include "xen/shim_load.h"
 
 /* A kernel needs the first MiB and something beyond it. */
 #define VM_MEMORY_MIN (4 * MIB)
@@ -86,6 +89,23 @@ static int vm_create_console(struct vm *vm)
 	return con ? virtio_console_create(vm, con) : -ENOMEM;
 }
 
+/* A PV guest has no machine, but back ends. */
+static int vm_create_backends(struct vm *vm)
+{
+	const struct config *cfg = &vm->cfg;
+	u32 i;
+	int ret;
+
+	ret = xen_create(vm);
+	if (!ret)
+		ret = pvconsole_create(vm);
+	for (i = 0; !ret && i < cfg->n_disks; i++)
+		ret = blkback_create(vm, &cfg->disks[i]);
+	for (i = 0; !ret && i < cfg->n_vifs; i++)
+		ret = netback_create(vm, &cfg->vifs[i]);
+	return ret;
+}
+
 /* The machine, top to bottom; PCI slots go in the same order. */
 static int vm_create_devices(struct vm *vm)
 {
@@ -131,7 +151,8 @@ static int vm_create_memory(struct vm *vm)
 			(unsigned long long)(VM_MEMORY_MIN / MIB));
 		return -EINVAL;
 	}
-	return mem_create(&vm->mem, bytes);
+	return mem_create(&vm->mem, bytes,
+			  cfg->type == CONFIG_TYPE_PV ? shim_bytes(cfg->vcpus, bytes) : 0);
 }
 
 int vm_create(struct vm *vm, const char *device)
@@ -162,7 +183,8 @@ int vm_create(struct vm *vm, const char *device)
 	if (!ret)
 		ret = vm_create_memory(vm);
 	if (!ret)
-		ret = vm_create_devices(vm);
+		ret = vm->cfg.type == CONFIG_TYPE_PV ? vm_create_backends(vm)
+						     : vm_create_devices(vm);
 	if (!ret)
 		return 0;
 fail:
@@ -267,9 +289,10 @@ int vm_power_button(struct vm *vm, bool reboot)
 
 	if (vm->state != VM_RUNNING)
 		return -EINVAL;
-	ret = acpi_pm_press_button(vm);
+	ret = vm->xen ? xen_ask_shutdown(vm, reboot ? "reboot" : "poweroff")
+		      : acpi_pm_press_button(vm);
 	if (!ret)
-		vm->reboot_wanted = reboot;
+		vm->reboot_wanted = reboot && !vm->xen;
 	return ret;
 }
 

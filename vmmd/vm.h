@@ -33,6 +33,7 @@ struct boot_files;
 struct control;
 struct loop_timer;
 struct pci_host;
+struct pvconsole;
 struct runtime;
 struct vcon;
 struct xen;
@@ -78,6 +79,7 @@ enum vm_state {
  * @console: by enum console_kind, NULL where the guest has none
  * @balloon: virtio balloon, NULL where the guest has none
  * @vcon: virtio console, NULL where the guest has none
+ * @pvconsole: Xen console, NULL where the guest has none
  * @xen: Xen side of a guest with type="pv", NULL for others
  * @domid: number in `hvctl list`
  * @state: main thread only
@@ -113,6 +115,7 @@ struct vm {
 	struct console *console[CONSOLE_KINDS];
 	struct balloon *balloon;
 	struct vcon *vcon;
+	struct pvconsole *pvconsole;
 	struct xen *xen;
 	u32 domid;
 	enum vm_state state;

@@ -92,7 +92,7 @@ run "kernel=\"$tmp/noentry\""
 ok "an ELF file without PVH entry is refused" logged 'no PVH entry point'
 run memory=32 "$(does true)"
 ok "too little memory for the kernel is told" logged 'raise memory='
-run 'type="pv"'
-ok "a Xen PV guest is refused in one line" logged 'type="pv" is not there yet'
+run 'type="pv"' "kernel=\"$tmp/tiny\""
+ok "a 32-bit kernel is refused as a PV guest" logged 'a 32-bit kernel: PV guests are 64-bit'
 
 finish

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "acpi.h"
 #include "boot/boot.h"
+#include "boot/pv.h"
 #include "vm.h"
+#include "xen/boot.h"
 
 /* Offset and value of a bzImage's magic (boot protocol, "header"). */
 #define HDRS_OFFSET 0x202
@@ -39,6 +42,59 @@ static int boot_open_image(struct boot_image *image, const char *path)
 	return ret;
 }
 
+static int boot_map_file(const struct boot_image *file, u8 **map, size_t *len)
+{
+	*map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, file->fd, 0);
+	if (*map == MAP_FAILED) {
+		log_err("%s: %s", file->path, strerror(errno));
+		return -EIO;
+	}
+	*len = file->size;
+	return 0;
+}
+
+int boot_map_elf(const struct boot_files *files, u8 **map, size_t *len)
+{
+	const char *why;
+	int ret;
+
+	if (!files->packed)
+		return boot_map_file(&files->kernel, map, len);
+	if (files->unpacked.fd >= 0)
+		return boot_map_file(&files->unpacked, map, len);
+	ret = bzimage_unpack(&files->kernel, map, len, &why);
+	if (ret)
+		log_err("%s: %s", files->kernel.path, why);
+	return ret;
+}
+
+static bool boot_can_pvh(const struct boot_files *files)
+{
+	size_t len;
+	bool can;
+	u8 *map;
+
+	if (boot_map_elf(files, &map, &len))
+		return false;
+	can = pvh_has_entry(map, len);
+	munmap(map, len);
+	return can;
+}
+
+static int boot_check_pv(const struct boot_files *files)
+{
+	size_t len;
+	u8 *map;
+	int ret;
+
+	ret = boot_map_elf(files, &map, &len);
+	if (ret)
+		return ret;
+	ret = pv_check(files->kernel.path, map, len);
+	munmap(map, len);
+	return ret;
+}
+
 /*
  * Of the ways into a bzImage, PVH with an image unpacked before is the
  * shortest. Its price is the kernel's own address space randomisation, which
@@ -46,11 +102,14 @@ static int boot_open_image(struct boot_image *image, const char *path)
  */
 static boot_load_fn boot_choose_bzimage(struct boot_files *files, enum config_type type)
 {
+	bool kept;
+
 	if (type == CONFIG_TYPE_HVM)
 		return bzimage_load;
-	if (!cache_unpacked(&files->kernel, &files->unpacked))
-		return pvh_load_unpacked;
-	return type == CONFIG_TYPE_PVH ? pvh_load_bzimage : bzimage_load;
+	kept = !cache_unpacked(&files->kernel, &files->unpacked);
+	if (type == CONFIG_TYPE_AUTO && (!kept || !boot_can_pvh(files)))
+		return bzimage_load;
+	return pvh_load;
 }
 
 /* Read the first bytes of the kernel and find who can load it. */
@@ -64,14 +123,15 @@ static int boot_choose_loader(struct boot_files *files, enum config_type type)
 		return -EIO;
 	}
 	if (!memcmp(head, ELFMAG, SELFMAG)) {
-		files->load = pvh_load_elf;
+		files->load = pvh_load;
 	} else if (!memcmp(head + HDRS_OFFSET, HDRS_MAGIC, strlen(HDRS_MAGIC))) {
+		files->packed = true;
 		files->load = boot_choose_bzimage(files, type);
 	} else {
 		log_err("%s: neither a Linux bzImage nor an ELF kernel", path);
 		return -ENOEXEC;
 	}
-	return 0;
+	return type == CONFIG_TYPE_PV ? boot_check_pv(files) : 0;
 }
 
 int boot_open(struct vm *vm)
@@ -79,10 +139,6 @@ int boot_open(struct vm *vm)
 	struct boot_files *files;
 	int ret;
 
-	if (vm->cfg.type == CONFIG_TYPE_PV) {
-		log_err("type=\"pv\" is not there yet: use type=\"pvh\" or leave it out");
-		return -EOPNOTSUPP;
-	}
 	if (!vm->cfg.kernel) {
 		log_err("no kernel=: booting from firmware is not there yet");
 		return -EOPNOTSUPP;
@@ -126,6 +182,8 @@ int boot_load(struct vm *vm)
 	u64 rsdp;
 	int ret;
 
+	if (vm->cfg.type == CONFIG_TYPE_PV)
+		return xen_boot_load(vm);
 	ret = acpi_build(vm, BOOT_ACPI, BOOT_ACPI_BYTES, &rsdp);
 	if (ret)
 		return ret;

@@ -49,12 +49,14 @@ typedef int (*boot_load_fn)(struct vm *vm, u64 rsdp);
 /**
  * struct boot_files - what a guest is started, and started again, from
  * @kernel: bzImage or ELF
+ * @packed: @kernel is a bzImage
  * @unpacked: the ELF image that was packed in @kernel; fd is -1 without one
  * @ramdisk: fd is -1 without one
- * @load: the loader that understands @kernel
+ * @load: the loader that understands @kernel; not for PV guests
  */
 struct boot_files {
 	struct boot_image kernel;
+	bool packed;
 	struct boot_image unpacked;
 	struct boot_image ramdisk;
 	boot_load_fn load;
@@ -114,6 +116,17 @@ u32 boot_memory_map(const struct guest_mem *mem, struct boot_range map[BOOT_RANG
 int boot_read(struct vm *vm, const struct boot_image *image, u64 offset, u64 gpa, u64 len);
 
 /**
+ * boot_map_elf() - the ELF image of a kernel in memory
+ * @files: open
+ * @map: out: the image, to be freed by munmap(); nothing writes to it
+ * @len: out: its bytes
+ *
+ * A bzImage that could not be kept unpacked is unpacked by each call.
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_map_elf(const struct boot_files *files, u8 **map, size_t *len);
+
+/**
  * boot_load_ramdisk() - place the ramdisk as high as it may go
  * @vm: the VM
  * @kernel_end: first address behind the kernel, all it unpacks included
@@ -136,14 +149,8 @@ int boot_write_cmdline(struct vm *vm, u64 max);
 /** bzimage_load() - a loader: Linux by the 64-bit boot protocol */
 int bzimage_load(struct vm *vm, u64 rsdp);
 
-/** pvh_load_elf() - a loader: an ELF image with a PVH entry point */
-int pvh_load_elf(struct vm *vm, u64 rsdp);
-
-/** pvh_load_unpacked() - a loader: the same for files->unpacked */
-int pvh_load_unpacked(struct vm *vm, u64 rsdp);
-
-/** pvh_load_bzimage() - a loader: the same, unpacking the bzImage each time */
-int pvh_load_bzimage(struct vm *vm, u64 rsdp);
+/** pvh_load() - a loader: an ELF image with a PVH entry point, packed or not */
+int pvh_load(struct vm *vm, u64 rsdp);
 
 /** pvh_has_entry() - is this an ELF image that can be entered by PVH? */
 bool pvh_has_entry(const u8 *map, u64 len);
@@ -168,8 +175,8 @@ int bzimage_unpack(const struct boot_image *kernel, u8 **elf, size_t *len, const
  * the result is kept in a file below $XDG_CACHE_HOME/hvctl, or without that
  * variable below /var/cache/hvctl for root and ~/.cache/hvctl for others.
  * Context: start-up, before the sandbox.
- * Return: 0; -ENOEXEC when the kernel cannot be entered by PVH or not be
- * unpacked; another negative errno when there is no place to keep files.
+ * Return: 0; -ENOEXEC when the kernel can be entered neither by PVH nor as a
+ * PV guest, or not be unpacked; another negative errno when there is no place to keep files.
  */
 int cache_unpacked(const struct boot_image *kernel, struct boot_image *out);
 

@@ -4,8 +4,8 @@
  *
  * A file is named after the kernel it came from: device, inode, size and the
  * times of its last changes. A kernel that is replaced or touched thereby gets
- * a new entry, and old ones leave by age. An empty file says that the kernel
- * of that name cannot be entered by PVH, so that nobody unpacks it again.
+ * a new entry, and old ones leave by age. An empty file says that what is packed
+ * in the kernel of that name cannot be entered, so that nobody keeps it again.
  *
  * The directory belongs to the user who runs vmmd and is closed to others:
  * what is in it was put there by him.
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "boot/pv.h"
 #include "log.h"
 
 #define CACHE_ROOT    "/var/cache"
@@ -172,7 +173,7 @@ static int cache_fill(int dir_fd, const char *name, const struct boot_image *ker
 	ret = bzimage_unpack(kernel, &elf, &len, &why);
 	if (ret == -ENOMEM)
 		return ret;
-	if (!ret && pvh_has_entry(elf, len))
+	if (!ret && (pvh_has_entry(elf, len) || pv_has_entry(elf, len)))
 		keep = len;
 	ret = cache_store(dir_fd, name, elf, keep);
 	if (elf)

@@ -7,6 +7,7 @@
 
 #include "boot/cpu.h"
 #include "vm.h"
+#include "xen/core.h"
 
 /* Numbers that Linux's user-space headers do not carry (AMD APM vol. 2, A). */
 #define MSR_MISC_ENABLE	  0x1a0
@@ -147,7 +148,7 @@ static void cpuid_add(struct kvm_cpuid2 *cpuid, u32 function, u32 index)
 
 static int cpu_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *supported)
 {
-	const size_t spare = 2;
+	const size_t spare = 2 + XEN_CPUID_LEAVES;
 	struct kvm_cpuid2 *cpuid;
 	u32 i;
 	int ret;
@@ -162,6 +163,8 @@ static int cpu_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *supported)
 	}
 	for (i = 0; i < cpuid->nent; i++)
 		cpuid_adjust(&cpuid->entries[i], vcpu);
+	if (vcpu->vm->xen)
+		xen_cpuid(cpuid, vcpu->id);
 	ret = hv_ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
 	if (ret)
 		log_err("vCPU %u: CPUID refused: %s", vcpu->id, strerror(-ret));

@@ -18,6 +18,8 @@
 
 struct vm;
 
+#define PV_NO_FRAME UINT64_MAX
+
 /**
  * struct pv_params - what the builder is told
  * @nr_pages: pages of RAM that the domain has, PFNs 0 to nr_pages - 1
@@ -60,6 +62,10 @@ struct pv_start {
  * pv_mfn() - the machine frame behind a frame number of the domain
  * @vm: the VM, whose RAM exists
  * @pfn: less than the domain's number of pages
+ *
+ * PFNs count through the RAM regions in ascending order; what the hypervisor
+ * has at MEM_PCI32_BASE is not the domain's.
+ * Return: the frame, PV_NO_FRAME when there is no such page.
  */
 u64 pv_mfn(const struct vm *vm, u64 pfn);
 
@@ -69,6 +75,16 @@ u64 pv_mfn(const struct vm *vm, u64 pfn);
  * @len: its bytes
  */
 bool pv_has_entry(const u8 *map, u64 len);
+
+/**
+ * pv_check() - the same, telling what stands against it
+ * @path: for the message
+ * @map: the file
+ * @len: its bytes
+ *
+ * Return: 0 or -ENOEXEC (logged).
+ */
+int pv_check(const char *path, const u8 *map, u64 len);
 
 /**
  * pv_build() - place kernel (vm->files), ramdisk and all that belongs to them

@@ -560,6 +560,40 @@ static bool test_cache(void)
 	return true;
 }
 
+/* An image for PV alone, which PVH cannot enter. */
+static bool test_pv_kernel(void)
+{
+	static u8 buf[4 * sizeof(struct image64)];
+	struct image64 elf = elf64();
+	off_t bytes;
+	size_t total;
+	u8 *img;
+
+	elf.note.n_type = XEN_ELFNOTE_VIRT_BASE;
+	elf.desc = 0;
+	elf.eh.e_entry = ENTRY;
+	CHECK(!boot_elf(&elf, CONFIG_TYPE_PV) && pv_started.rip == ENTRY);
+	CHECK(boot_elf(&elf, CONFIG_TYPE_PVH) == -ENOEXEC);
+
+	cache_empty();
+	img = bzimage(buf, pack_zstd(&elf, sizeof(elf), buf, sizeof(buf)), &total);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_PV) && pv_started.rip == ENTRY);
+	CHECK(cache_entries(&bytes) == 1 && bytes == sizeof(elf));
+	/* Kept or not, the others do not take it for theirs. */
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_AUTO) && entered.bits == 64);
+	CHECK(boot_bzimage(img, total, CONFIG_TYPE_PVH) == -ENOEXEC);
+	setenv("XDG_CACHE_HOME", "/dev/null", 1);
+	CHECK(!boot_bzimage(img, total, CONFIG_TYPE_PV) && pv_started.rip == ENTRY);
+	setenv("XDG_CACHE_HOME", cache_dir, 1);
+	free(img);
+
+	/* The other way round: nothing for PV in it. */
+	img = packed_elf(&total);
+	CHECK(boot_bzimage(img, total, CONFIG_TYPE_PV) == -ENOEXEC);
+	free(img);
+	return true;
+}
+
 /* Neither a foreign hand in the directory nor the lack of one stops a guest. */
 static bool test_no_cache(void)
 {
@@ -587,7 +621,7 @@ static void run(const char *name, bool (*test)(void))
 {
 	bool good;
 
-	machine_create(32);
+	machine_create(32, 0);
 	good = test();
 	machine_destroy();
 	printf("%sok %d %s\n", good ? "" : "not ", ++tests, name);
@@ -599,7 +633,7 @@ int main(void)
 	if (!mkdtemp(cache_dir))
 		abort();
 	setenv("XDG_CACHE_HOME", cache_dir, 1);
-	printf("TAP version 13\n1..14\n");
+	printf("TAP version 13\n1..15\n");
 	run("a 64-bit ELF image is entered by PVH", test_elf64);
 	run("a 32-bit ELF image is entered by PVH", test_elf32);
 	run("bad ELF images are refused", test_bad_elf);
@@ -614,6 +648,7 @@ int main(void)
 	run("other formats are refused", test_other);
 	run("unpacked kernels are kept", test_cache);
 	run("without a place for them all boots as well", test_no_cache);
+	run("a kernel for PV alone is found in a bzImage", test_pv_kernel);
 	cache_empty();
 	rmdir(cache_dir);
 	return failures != 0;

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!machine.mem.host) {
 		/* No kernel of a fuzzer is worth keeping. */
 		setenv("XDG_CACHE_HOME", "/dev/null", 1);
-		machine_create(32);
+		machine_create(32, 0);
 	}
 	size--;
 	memcpy(image, data + 1, size);

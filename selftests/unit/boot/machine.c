@@ -10,9 +10,12 @@
 #include "acpi.h"
 #include "boot/cpu.h"
 #include "machine.h"
+#include "xen/boot.h"
 
 struct vm machine;
 struct entry entered;
+struct pv_params pv_params;
+struct pv_start pv_started;
 static struct vcpu vcpu;
 
 /* What the loaders ask of other parts of vmmd. */
@@ -41,11 +44,20 @@ int acpi_build(struct vm *vm, u64 gpa, u64 size, u64 *rsdp)
 	return 0;
 }
 
-void machine_create(u64 mib)
+int xen_boot_load(struct vm *vm)
+{
+	struct pv_params params = pv_params;
+
+	if (!params.nr_pages)
+		params.nr_pages = mem_ram(&vm->mem) / GUEST_PAGE_SIZE;
+	return pv_build(vm, &params, &pv_started);
+}
+
+void machine_create(u64 mib, u64 hole)
 {
 	memset(&machine, 0, sizeof(machine));
 	machine.vcpu = &vcpu;
-	if (mem_create(&machine.mem, mib * MIB))
+	if (mem_create(&machine.mem, mib * MIB, hole * MIB))
 		abort();
 }
 
@@ -81,6 +93,7 @@ int machine_boot(const void *kernel, size_t len, const void *ramdisk, size_t ram
 	machine.cfg.cmdline = cmdline;
 	machine.cfg.type = type;
 	entered = (struct entry){0};
+	pv_started = (struct pv_start){0};
 	mem_discard(&machine.mem);
 
 	ret = boot_open(&machine);

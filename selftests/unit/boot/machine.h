@@ -4,13 +4,14 @@
 #define UNIT_BOOT_MACHINE_H
 
 #include "boot/boot.h"
+#include "boot/pv.h"
 #include "vm.h"
 
 #define RSDP 0xe0000
 
 /**
  * struct entry - how the loader left vCPU 0
- * @bits: 32 or 64, 0 when it did not get so far
+ * @bits: 32 or 64, 0 when it did not get so far; see pv_started for PV guests
  * @at: first instruction
  * @arg: parameter register
  */
@@ -23,8 +24,14 @@ struct entry {
 extern struct vm machine;
 extern struct entry entered;
 
-/* A machine with @mib MiB of zeroed memory. */
-void machine_create(u64 mib);
+/* For pv_build(): what the hypervisor would tell it, and what came back. A
+ * number of pages of 0 stands for all RAM.
+ */
+extern struct pv_params pv_params;
+extern struct pv_start pv_started;
+
+/* A machine with @mib MiB of zeroed memory, and @hole MiB in the PCI hole. */
+void machine_create(u64 mib, u64 hole);
 void machine_destroy(void);
 
 /* Boot from memory; @ramdisk may be NULL. Returns what boot_open() or the

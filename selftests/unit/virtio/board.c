@@ -275,7 +275,7 @@ void board_create(void)
 	/* A limit nothing here reaches, but its timer is there. */
 	vm.cfg.vifs[0].rate = 1000000000;
 	vm.main_loop = loop_create();
-	ret = mem_create(&vm.mem, BOARD_RAM);
+	ret = mem_create(&vm.mem, BOARD_RAM, 0);
 	if (!ret)
 		ret = pci_init(&vm);
 	vm.devices = NULL;

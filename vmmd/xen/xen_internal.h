@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * struct xen, which xen.c makes: shared by the files that serve the shim, not
+ * by back ends.
+ */
+#ifndef VMMD_XEN_INTERNAL_H
+#define VMMD_XEN_INTERNAL_H
+
+#include <pthread.h>
+
+#include "boot/pv.h"
+#include "bus.h"
+#include "device.h"
+#include "shim/abi.h"
+#include "xen/shim_load.h"
+#include "xen/xen.h"
+
+/**
+ * struct xen_binding - a back end that listens to a port
+ * @fd: eventfd that the guest's doorbell signals
+ * @loop: whose thread calls @fn
+ * @fn: the back end's function
+ * @opaque: its argument
+ */
+struct xen_binding {
+	int fd;
+	struct loop *loop;
+	xen_event_fn fn;
+	void *opaque;
+};
+
+/**
+ * struct xen_call - how vmmd interrupts a vCPU
+ * @fd: eventfd
+ * @gsi: what it raises, -1 while the VM is not powered
+ */
+struct xen_call {
+	int fd;
+	int gsi;
+};
+
+#define XEN_GRANTS	 (SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE / 8)
+#define XEN_DEBUG_LINE 200
+
+/**
+ * struct xen - the Xen side of a guest
+ * @vm: the VM
+ * @dev: first of the guest's devices
+ * @store: its xenstore; made anew for each start of the guest
+ * @user_pgd: programs run on page tables without their kernel; constant
+ * @places: where the shim is; main thread, before the guest runs
+ * @start: likewise, what the builder has placed
+ * @doorbell: the shim's ports
+ * @running: xenstore and interrupts are connected; main thread
+ * @binding: by port, NULL for none; main thread
+ * @call: by vCPU
+ * @grant_lock: guards the two below and the marks in the guest's table
+ * @readers: by grant reference: how often it is mapped
+ * @writers: of these, for writing
+ * @debug_lock: guards the two below
+ * @debug: line that the guest prints by console_io
+ * @debug_len: bytes of it
+ */
+struct xen {
+	struct vm *vm;
+	struct device dev;
+	struct xenstore *store;
+	bool user_pgd;
+	struct shim_places places;
+	struct pv_start start;
+	struct io_region doorbell;
+	bool running;
+	struct xen_binding *binding[XEN_PORTS];
+	struct xen_call call[SHIM_VCPUS_MAX];
+
+	pthread_mutex_t grant_lock;
+	u32 readers[XEN_GRANTS];
+	u32 writers[XEN_GRANTS];
+
+	pthread_mutex_t debug_lock;
+	char debug[XEN_DEBUG_LINE];
+	u32 debug_len;
+};
+
+/* xen_event.c */
+int xen_events_connect(struct xen *xen);
+void xen_events_disconnect(struct xen *xen);
+
+/* xen_crash.c */
+void xen_crash(struct xen *xen, u32 vcpu);
+
+/* xen_tree.c */
+int xen_tree_make(struct xen *xen);
+
+#endif /* VMMD_XEN_INTERNAL_H */

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a guest finds in its xenstore, as xl would have left it there. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "vm.h"
+#include "xen/core.h"
+#include "xen/store.h"
+#include "xen/xen_internal.h"
+
+#define HOME "/local/domain/1"
+
+/* Directories that are the guest's own. */
+static const char *const own[] = {
+	HOME "/data", HOME "/drivers", HOME "/feature", HOME "/attr", HOME "/error",
+	HOME "/device/suspend", HOME "/control/shutdown", HOME "/control/sysrq",
+	HOME "/control/feature-poweroff", HOME "/control/feature-reboot",
+	HOME "/control/feature-suspend", HOME "/control/feature-sysrq",
+	HOME "/control/feature-balloon",
+};
+
+static int make_own(struct xenstore *xs)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(own) && !ret; i++) {
+		ret = xenstore_write(xs, own[i], "%s", "");
+		if (!ret)
+			ret = xenstore_set_perms(xs, own[i], XEN_DOMID, 'n');
+	}
+	return ret;
+}
+
+static int make_cpus(struct xenstore *xs, u32 vcpus)
+{
+	char path[64];
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < vcpus && !ret; i++) {
+		snprintf(path, sizeof(path), HOME "/cpu/%u/availability", i);
+		ret = xenstore_write(xs, path, "online");
+	}
+	return ret;
+}
+
+/* 16 bytes in the usual form. */
+static void uuid_text(const u8 uuid[16], char text[37])
+{
+	static const u8 dashes[] = {4, 6, 8, 10};
+	u32 i, d = 0, at = 0;
+
+	for (i = 0; i < 16; i++) {
+		if (d < ARRAY_SIZE(dashes) && i == dashes[d]) {
+			text[at++] = '-';
+			d++;
+		}
+		at += (u32)sprintf(text + at, "%02x", uuid[i]);
+	}
+}
+
+int xen_tree_make(struct xen *xen)
+{
+	const struct config *cfg = &xen->vm->cfg;
+	u64 kib = mem_ram(&xen->vm->mem) / KIB;
+	struct xenstore *xs = xen->store;
+	char uuid[37], vm[64];
+	int ret;
+
+	uuid_text(cfg->uuid, uuid);
+	snprintf(vm, sizeof(vm), "/vm/%s", uuid);
+	/* What the guest may read is inherited from its home. */
+	ret = xenstore_write(xs, HOME, "%s", "");
+	if (!ret)
+		ret = xenstore_set_perms(xs, HOME, 0, 'r');
+	if (!ret)
+		ret = xenstore_write(xs, vm, "%s", "");
+	if (!ret)
+		ret = xenstore_set_perms(xs, vm, 0, 'r');
+	if (ret || xenstore_write(xs, HOME "/vm", "%s", vm) ||
+	    xenstore_write(xs, HOME "/name", "%s", cfg->name) ||
+	    xenstore_write(xs, HOME "/domid", "%u", XEN_DOMID) ||
+	    xenstore_write(xs, HOME "/memory/static-max", "%llu", (unsigned long long)kib) ||
+	    xenstore_write(xs, HOME "/memory/target", "%llu",
+			   (unsigned long long)(cfg->memory_mib * MIB / KIB)) ||
+	    xenstore_write(xs, HOME "/store/port", "%u", SHIM_PORT_STORE) ||
+	    xenstore_write(xs, HOME "/store/ring-ref", "%llu",
+			   (unsigned long long)(xen->start.store_gpa / GUEST_PAGE_SIZE)) ||
+	    xenstore_write(xs, HOME "/control/platform-feature-multiprocessor-suspend", "1") ||
+	    xenstore_write(xs, HOME "/device", "%s", "") ||
+	    make_cpus(xs, cfg->vcpus) || make_own(xs))
+		return ret ? ret : -ENOMEM;
+	return 0;
+}
+
+int xen_ask_shutdown(struct vm *vm, const char *how)
+{
+	struct xenstore *xs = vm->xen->store;
+	u32 listens;
+
+	if (!xs || xenstore_read_u32(xs, HOME "/control/feature-poweroff", &listens) || !listens)
+		return -EAGAIN;
+	return xenstore_write(xs, HOME "/control/shutdown", "%s", how);
+}
