@@ -68,7 +68,7 @@ start() {
 	vmmd=$!
 	pty=''
 	while [ -z "$pty" ] && kill -0 $vmmd 2>/dev/null; do
-		pty=$(sed -n 's/.*serial console: //p' "$tmp/log")
+		pty=$(sed -nE 's/.*(serial|pv) console: //p' "$tmp/log")
 		sleep 0.1
 	done
 	reader=''
@@ -118,4 +118,4 @@ said() { grep -qE "$1" "$tmp/out"; }
 logged() { grep -qE "$1" "$tmp/log"; }
 
 # What the guest runs, as its kernel's command line.
-does() { echo "extra=\"console=ttyS0 quiet ${KARGS:-} -- $*\""; }
+does() { echo "extra=\"console=${CONSOLE:-ttyS0} quiet ${KARGS:-} -- $*\""; }
