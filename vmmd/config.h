@@ -149,7 +149,7 @@ enum config_console {
  * @maxmem_mib: RAM that the guest could get by taking the balloon in;
  *		at least @memory_mib
  * @vcpus: started at boot
- * @maxvcpus: at least @vcpus
+ * @maxvcpus: that a PV guest could bring up; at least @vcpus
  * @affinity_set: whether cpus= was given
  * @affinity: host CPUs the vCPU threads may use
  * @console: what `hvctl console` shows without -t
@@ -230,6 +230,28 @@ int config_parse_file(const char *path, char *const overrides[], struct config *
  */
 int config_parse_text(const char *name, const char *text, size_t len, char *const overrides[],
 		      struct config *out, struct config_error *err);
+
+/**
+ * config_parse_disk - read one disk, in the language of disk=[...]
+ * @text: the disk
+ * @out: filled on success: disks[0]; to be freed by config_free()
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL when the text is wrong or names nothing to be served;
+ * -ENOMEM.
+ */
+int config_parse_disk(const char *text, struct config *out, struct config_error *err);
+
+/**
+ * config_parse_vif - read one network card, in the language of vif=[...]
+ * @text: the card; "" has defaults only
+ * @out: filled on success: vifs[0], with an address of random if none is given;
+ *	 to be freed by config_free()
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL when the text is wrong; -ENOMEM.
+ */
+int config_parse_vif(const char *text, struct config *out, struct config_error *err);
 
 /**
  * config_check_files - whether all that the configuration names is there

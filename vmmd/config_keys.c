@@ -574,7 +574,7 @@ static int settle(struct keys *keys)
 	if (cfg->maxvcpus < cfg->vcpus)
 		return cfg_fail(tree, &keys->maxvcpus_pos,
 				"maxvcpus is less than vcpus: expected %u at least", cfg->vcpus);
-	if (cfg->maxvcpus > cfg->vcpus &&
+	if (cfg->maxvcpus > cfg->vcpus && cfg->type != CONFIG_TYPE_PV &&
 	    cfg_warn(tree, &keys->maxvcpus_pos,
 		     "maxvcpus has no effect: CPUs are not added to a running guest"))
 		return -ENOMEM;

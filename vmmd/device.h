@@ -32,6 +32,8 @@ struct device_stats {
 	u64 errors;
 };
 
+struct xenbus_dev;
+
 /**
  * struct device - one entry of the VM's device list
  * @name: unique within the VM, e.g. "serial0", "xvda"; constant
@@ -44,6 +46,12 @@ struct device_stats {
  *	   about to be wiped
  * @destroy: give everything back, free the device; follows @stop
  * @stats: fill in counters; any thread
+ * @xenbus: its handshake with a Xen guest's driver, NULL for other devices;
+ *	    constant
+ * @host: what the host has behind it, a file or an interface, NULL when that is
+ *	  told elsewhere; constant
+ * @gone: the guest has let go of it: about to be destroyed, never started again;
+ *	  main thread only
  * @next: link, owned by vm.c
  *
  * Any callback may be NULL. All but @stats run in the main thread.
@@ -56,6 +64,9 @@ struct device {
 	void (*reset)(struct device *dev);
 	void (*destroy)(struct device *dev);
 	void (*stats)(struct device *dev, struct device_stats *stats);
+	struct xenbus_dev *xenbus;
+	const char *host;
+	bool gone;
 	struct device *next;
 };
 

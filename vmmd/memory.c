@@ -79,6 +79,31 @@ void mem_discard(struct guest_mem *m)
 	madvise(m->host, m->size, MADV_DONTNEED);
 }
 
+void mem_give_end(const struct guest_mem *m, struct mem_run *run)
+{
+	void *p = run->len ? mem_range(m, run->gpa, run->len) : NULL;
+
+	if (p)
+		madvise(p, run->len, MADV_DONTNEED);
+	run->len = 0;
+}
+
+void mem_give(const struct guest_mem *m, struct mem_run *run, u64 gpa, u64 len)
+{
+	if (!mem_range(m, gpa, len))
+		return;
+	if (run->len && gpa == run->gpa + run->len) {
+		run->len += len;
+	} else if (run->len && gpa + len == run->gpa) {
+		/* Linux takes pages from the top of a block downwards. */
+		run->gpa = gpa;
+		run->len += len;
+	} else {
+		mem_give_end(m, run);
+		*run = (struct mem_run){.gpa = gpa, .len = len};
+	}
+}
+
 int mem_register(const struct guest_mem *m, struct hv *hv)
 {
 	const struct mem_region *r;

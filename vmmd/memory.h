@@ -76,6 +76,30 @@ void mem_destroy(struct guest_mem *m);
 void mem_discard(struct guest_mem *m);
 
 /**
+ * struct mem_run - pages to be given back that are neighbours, gathered
+ * @gpa: the first's address
+ * @len: bytes, 0 for none
+ */
+struct mem_run {
+	u64 gpa;
+	u64 len;
+};
+
+/**
+ * mem_give() - give pages of the guest's back to the host: they read as zero
+ * @m: guest memory, of a running guest
+ * @run: empty at first; what is a neighbour of these pages waits for them
+ * @gpa: first byte, as hostile as the guest likes; what is no RAM is left alone
+ * @len: bytes
+ *
+ * mem_give_end() gives back the rest. Context: any thread.
+ */
+void mem_give(const struct guest_mem *m, struct mem_run *run, u64 gpa, u64 len);
+
+/** mem_give_end() - the last pages of a run have come */
+void mem_give_end(const struct guest_mem *m, struct mem_run *run);
+
+/**
  * mem_register() - make the regions known to the hypervisor as slots 0..nr-1
  * @m: guest memory
  * @hv: a created VM

@@ -168,6 +168,9 @@ static const struct request requests[] = {
 	{BLKZEROOUT, ALL},
 	{BLKSECDISCARD, ALL},
 	{BLKGETSIZE64, ALL},
+	/* a disk that comes to a running guest */
+	{BLKSSZGET, MAIN},
+	{BLKPBSZGET, MAIN},
 	{FIONBIO, MAIN},
 	{FIONREAD, ALL},
 	/* the consoles' ptys */

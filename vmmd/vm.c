@@ -39,6 +39,16 @@ void vm_add_device(struct vm *vm, struct device *dev)
 	*link = dev;
 }
 
+void vm_remove_device(struct vm *vm, struct device *dev)
+{
+	struct device **link = &vm->devices;
+
+	while (*link && *link != dev)
+		link = &(*link)->next;
+	if (*link)
+		*link = dev->next;
+}
+
 /* Up the list: the last device first. */
 static void devices_stop(struct device *dev)
 {
@@ -73,7 +83,8 @@ static int devices_start(struct vm *vm)
 	int ret;
 
 	for (dev = vm->devices; dev; dev = dev->next) {
-		ret = dev->start ? dev->start(dev) : 0;
+		/* One that was detached between two lives becomes so by Xen's start. */
+		ret = dev->start && !dev->gone ? dev->start(dev) : 0;
 		if (ret) {
 			devices_stop(vm->devices);
 			return ret;
@@ -139,11 +150,22 @@ static int vm_create_devices(struct vm *vm)
 	return ret;
 }
 
+/* A PV guest has all vCPUs that it may get; it leaves those that are not online. */
+static void vm_count_vcpus(struct vm *vm)
+{
+	vm->online = vm->cfg.vcpus;
+	if (vm->cfg.type == CONFIG_TYPE_PV)
+		vm->cfg.vcpus = vm->cfg.maxvcpus;
+}
+
 /* With a balloon the guest has all of maxmem and is asked to give some back. */
 static int vm_create_memory(struct vm *vm)
 {
 	const struct config *cfg = &vm->cfg;
-	u64 bytes = (cfg->balloon ? cfg->maxmem_mib : cfg->memory_mib) * MIB;
+	u64 bytes;
+
+	vm->limit_mib = cfg->balloon ? cfg->maxmem_mib : cfg->memory_mib;
+	bytes = vm->limit_mib * MIB;
 
 	if (bytes < VM_MEMORY_MIN) {
 		log_err("memory=%llu: at least %llu MiB are needed",
@@ -180,8 +202,10 @@ int vm_create(struct vm *vm, const char *device)
 	ret = boot_open(vm);
 	if (!ret)
 		ret = hv_open(&vm->hv, device);
-	if (!ret)
+	if (!ret) {
+		vm_count_vcpus(vm);
 		ret = vm_create_memory(vm);
+	}
 	if (!ret)
 		ret = vm->cfg.type == CONFIG_TYPE_PV ? vm_create_backends(vm)
 						     : vm_create_devices(vm);

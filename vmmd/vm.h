@@ -85,6 +85,10 @@ enum vm_state {
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
  * @restart: timer that delays the restart of a guest that crashes at once
+ * @limit_mib: RAM that the guest may have, changed by hvctl mem-max; main thread
+ *	       only
+ * @online: vCPUs that it is to use, changed by hvctl vcpu-set; the others of
+ *	    cfg.vcpus are down. Main thread only.
  * @restarts: how often the guest was restarted; main thread only
  * @power_on_ns: CLOCK_MONOTONIC of the last power on; main thread only
  * @reboot_wanted: turn the guest's next power-off into a reboot (hvctl reboot)
@@ -121,6 +125,8 @@ struct vm {
 	enum vm_state state;
 	bool powered;
 	struct loop_timer *restart;
+	u64 limit_mib;
+	u32 online;
 	u32 restarts;
 	u64 power_on_ns;
 	bool reboot_wanted;
@@ -163,10 +169,19 @@ void vm_power_off(struct vm *vm);
 
 /**
  * vm_add_device() - append to the device list
- * @vm: being created
+ * @vm: being created; or main thread
  * @dev: owned by the list until its destroy callback
  */
 void vm_add_device(struct vm *vm, struct device *dev);
+
+/**
+ * vm_remove_device() - take a device out of the list
+ * @vm: the VM
+ * @dev: stopped and reset; the caller destroys it
+ *
+ * Context: main thread, no walk through the list under way.
+ */
+void vm_remove_device(struct vm *vm, struct device *dev);
 
 /**
  * vm_request() - ask for the guest's end or restart

@@ -127,6 +127,18 @@ struct disk {
  */
 int disk_open(struct disk *disk, const struct config_disk *cfg);
 
+/**
+ * disk_adopt() - be a disk of what somebody else has opened
+ * @disk: zeroed; filled as by disk_open()
+ * @cfg: its configuration; the path is for messages
+ * @files: the file and, when that is open with O_DIRECT, the same without
+ *
+ * The disk has descriptors of its own for them, which share flags and locks.
+ * Return: 0, -EBUSY when another guest uses it, or another negative errno
+ * (logged).
+ */
+int disk_adopt(struct disk *disk, const struct config_disk *cfg, const int files[2]);
+
 /** disk_close() - close a disk's file; the engine has been destroyed */
 void disk_close(struct disk *disk);
 

@@ -56,16 +56,27 @@ static int take_lock(struct disk *disk)
 	return errno == ENOLCK || errno == EINVAL ? 0 : -errno;
 }
 
-int disk_open(struct disk *disk, const struct config_disk *cfg)
+static void begin(struct disk *disk, const struct config_disk *cfg)
 {
-	int flags = O_CLOEXEC | (cfg->readonly ? O_RDONLY : O_RDWR);
-	int ret = 0;
-
 	disk->readonly = cfg->readonly;
 	disk->align = 1;
 	disk->fd = -1;
 	disk->plain_fd = -1;
 	pthread_cond_init(&disk->idle, NULL);
+}
+
+static void tell(const struct config_disk *cfg, int ret)
+{
+	log_err("%s: %s: %s", cfg->vdev, cfg->path,
+		ret == -EBUSY ? "in use by another guest" : strerror(-ret));
+}
+
+int disk_open(struct disk *disk, const struct config_disk *cfg)
+{
+	int flags = O_CLOEXEC | (cfg->readonly ? O_RDONLY : O_RDWR);
+	int ret = 0;
+
+	begin(disk, cfg);
 	if (cfg->format != CONFIG_DISK_RAW) {
 		log_err("%s: %s: only raw images can be served", cfg->vdev, cfg->path);
 		return -EOPNOTSUPP;
@@ -83,8 +94,64 @@ int disk_open(struct disk *disk, const struct config_disk *cfg)
 	if (!ret)
 		ret = take_lock(disk);
 	if (ret) {
-		log_err("%s: %s: %s", cfg->vdev, cfg->path,
-			ret == -EBUSY ? "in use by another guest" : strerror(-ret));
+		tell(cfg, ret);
+		disk_close(disk);
+	}
+	return ret;
+}
+
+/* Whoever opened it may have done so in a way that does not serve. */
+static int check_flags(int fd, bool readonly, bool direct)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	/* Writes to a file of the former kind all go to its end. */
+	if (flags & (O_APPEND | O_PATH) || !(flags & O_DIRECT) != !direct)
+		return -EINVAL;
+	if ((flags & O_ACCMODE) == O_WRONLY || (!readonly && (flags & O_ACCMODE) != O_RDWR))
+		return -EACCES;
+	return 0;
+}
+
+static int check_files(const struct config_disk *cfg, const int files[2])
+{
+	struct stat a, b;
+	int ret = check_flags(files[0], cfg->readonly, cfg->direct);
+
+	if (ret || !cfg->direct)
+		return ret;
+	ret = check_flags(files[1], cfg->readonly, false);
+	if (!ret && (fstat(files[0], &a) || fstat(files[1], &b)))
+		ret = -errno;
+	if (!ret && (a.st_dev != b.st_dev || a.st_ino != b.st_ino))
+		ret = -EINVAL;
+	return ret;
+}
+
+int disk_adopt(struct disk *disk, const struct config_disk *cfg, const int files[2])
+{
+	int ret;
+
+	begin(disk, cfg);
+	ret = check_files(cfg, files);
+	if (!ret) {
+		disk->fd = fcntl(files[0], F_DUPFD_CLOEXEC, 0);
+		disk->plain_fd = disk->fd;
+	}
+	if (!ret && cfg->direct) {
+		disk->align = DIRECT_ALIGN;
+		disk->plain_fd = fcntl(files[1], F_DUPFD_CLOEXEC, 0);
+	}
+	if (!ret && (disk->fd < 0 || disk->plain_fd < 0))
+		ret = -errno;
+	if (!ret)
+		ret = measure(disk);
+	if (!ret)
+		ret = take_lock(disk);
+	if (ret) {
+		tell(cfg, ret);
 		disk_close(disk);
 	}
 	return ret;

@@ -33,8 +33,9 @@
 #define SHIM_VCPU_CRASH 0x13000 /* struct shim_crash */
 #define SHIM_VCPU_TSS	0x13800
 #define SHIM_VCPU_IDT	0x14000
-#define SHIM_VCPU_STACK 0x15000 /* four pages: faults, and life without a guest */
-#define SHIM_VCPU_END	0x19000
+#define SHIM_VCPU_GIVEN 0x15000 /* struct shim_given */
+#define SHIM_VCPU_STACK 0x16000 /* four pages: faults, and life without a guest */
+#define SHIM_VCPU_END	0x1a000
 #define SHIM_VCPU_LDT	0x20000 /* 16 pages of the guest's, see set_ldt() */
 
 /* Selectors, those that xen/arch-x86/xen-x86_64.h tells guests of. */
@@ -55,6 +56,8 @@
 #define SHIM_PORT_SHUTDOWN 0xb0c4 /* SHUTDOWN_* of xen/sched.h */
 #define SHIM_PORT_CRASH	   0xb0c8 /* struct shim_crash of vCPU n is filled */
 #define SHIM_PORT_DEBUG	   0xb0cc /* 8 bits: text for the log */
+#define SHIM_PORT_GIVEN	   0xb0d0 /* struct shim_given of vCPU n is filled */
+#define SHIM_PORT_END	   0xb0d4
 
 #define SHIM_VCPUS_MAX	  32 /* those that shared_info has room for */
 #define SHIM_PORTS	  4096
@@ -105,6 +108,9 @@ struct shim_start {
  * @events: GPA of struct shim_events
  * @grants: GPA of SHIM_GRANT_FRAMES pages
  * @vcpu_ptes: GPA of the L1 entries from SHIM_VCPU_VA on, all in one piece
+ * @limit: pages that the guest may have now, @max_pages at most; vmmd changes it
+ *	   while the guest runs
+ * @given: pages that the guest has given back; the shim changes it
  * @start: for the first vCPU
  */
 struct shim_info {
@@ -119,6 +125,8 @@ struct shim_info {
 	uint64_t events;
 	uint64_t grants;
 	uint64_t vcpu_ptes;
+	uint64_t limit;
+	uint64_t given;
 	struct shim_start start;
 };
 
@@ -147,6 +155,25 @@ struct shim_crash {
 	uint64_t rip, cs, rflags, rsp, ss;
 	uint64_t rcx, r11, rax, rdx, rsi, rdi, r8, r9, r10;
 	uint64_t rbx, rbp, r12, r13, r14, r15;
+};
+
+#define SHIM_GIVEN_MAX	 510
+#define SHIM_GIVEN_ORDER 9
+
+/**
+ * struct shim_given - memory whose contents the guest can do without, a page at
+ * SHIM_VCPU_GIVEN
+ * @extents: entries of @mfn
+ * @order: each stands for 1 << @order frames, SHIM_GIVEN_ORDER at most
+ * @mfn: the first frame of each
+ *
+ * When the doorbell has been written they read as zero, and cost the host
+ * nothing until they are touched.
+ */
+struct shim_given {
+	uint64_t extents;
+	uint64_t order;
+	uint64_t mfn[SHIM_GIVEN_MAX];
 };
 
 #endif /* __ASSEMBLER__ */

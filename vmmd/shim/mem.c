@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory reservation. The VM has all of its maximum from the start; a frame that
- * the guest gives back stays its own, without contents: asked for again by its
- * number it is there. So a PFN's frame never changes, but when the guest
- * itself wants other frames (exchange).
+ * Memory reservation. The VM has all of its maximum from the start, and a frame
+ * never leaves it: one that the guest gives back is marked in the
+ * machine-to-physical table and emptied by vmmd, which the host sees as free
+ * memory. Asked for again, a PFN gets the frame of its own number if that was
+ * given back, else any that was.
  */
 #include "shim.h"
 
@@ -18,7 +19,11 @@ struct e820_entry {
 	u32 type;
 } __attribute__((packed));
 
-static u64 given_back; /* pages; by all vCPUs */
+/* What the table says of a frame that nobody has. */
+#define NOBODY (~0UL)
+
+/* Where the last frame was found for a PFN that could not have its own. */
+static u64 hint;
 
 /* One piece: what the guest takes for its memory are frame numbers of its own. */
 static long memory_map(u64 arg)
@@ -58,63 +63,179 @@ static bool take_frame(u64 list, u64 i, u64 *frame)
 	return !guest_copy(frame, (u64 *)list + i, sizeof(*frame));
 }
 
+static u64 *m2p(u64 mfn)
+{
+	return (u64 *)SHIM_M2P_VA + mfn;
+}
+
+static bool is_given(u64 mfn)
+{
+	return __atomic_load_n(m2p(mfn), __ATOMIC_SEQ_CST) == NOBODY;
+}
+
+/* Are all of them frames of the guest's that were, or were not, given back? */
+static bool extent_is(u64 mfn, u64 pages, bool given)
+{
+	u64 i;
+
+	for (i = 0; i < pages; i++)
+		if (!mfn_is_ram(mfn + i) || is_given(mfn + i) != given)
+			return false;
+	return true;
+}
+
+/*
+ * The frames are the guest's until vmmd has emptied them: another vCPU that got
+ * one before would lose what it writes there.
+ */
+static void give(struct vcpu *v, const struct shim_given *g)
+{
+	u64 i, j, n = 0;
+
+	outl(SHIM_PORT_GIVEN, v->id);
+	for (i = 0; i < g->extents; i++)
+		for (j = 0; j < 1UL << g->order; j++)
+			n += __atomic_exchange_n(m2p(g->mfn[i] + j), NOBODY, __ATOMIC_SEQ_CST) !=
+			     NOBODY;
+	__atomic_fetch_add(&shim_info.given, n, __ATOMIC_SEQ_CST);
+}
+
 /* Return: how many extents of the list were done. */
-static long decrease(const struct xen_memory_reservation *r)
+static long decrease(struct vcpu *v, const struct xen_memory_reservation *r)
 {
 	u64 list = *(const u64 *)&r->extent_start, i, mfn;
+	struct shim_given *g = vcpu_part(v, SHIM_VCPU_GIVEN);
 
+	g->extents = 0;
+	g->order = r->extent_order;
 	for (i = 0; i < r->nr_extents; i++) {
-		if (!take_frame(list, i, &mfn) || !mfn_is_ram(mfn))
+		if (!take_frame(list, i, &mfn) || !extent_is(mfn, 1UL << r->extent_order, false))
 			break;
-		__atomic_fetch_add(&given_back, 1UL << r->extent_order, __ATOMIC_RELAXED);
+		g->mfn[g->extents++] = mfn;
+		if (g->extents == SHIM_GIVEN_MAX) {
+			give(v, g);
+			g->extents = 0;
+		}
 	}
+	if (g->extents)
+		give(v, g);
 	return (long)i;
 }
 
-/* In: frame numbers of the guest; out: frames. */
-static long populate(const struct xen_memory_reservation *r)
+/* Take pages out of what was given back, unless that exceeds the limit. */
+static bool reserve(u64 pages)
 {
-	u64 list = *(const u64 *)&r->extent_start, i, j, pfn, mfn;
+	u64 given = __atomic_load_n(&shim_info.given, __ATOMIC_SEQ_CST);
+
+	do {
+		u64 limit = __atomic_load_n(&shim_info.limit, __ATOMIC_RELAXED);
+
+		if (given < pages || shim_info.max_pages - given + pages > limit)
+			return false;
+	} while (!__atomic_compare_exchange_n(&shim_info.given, &given, given - pages, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	return true;
+}
+
+/* Some frame that was given back, NOBODY when there is none. */
+static u64 find_given(void)
+{
+	u64 i, mfn = hint;
+
+	for (i = 0; i < shim_info.nr_mfns; i++, mfn++) {
+		if (mfn >= shim_info.nr_mfns)
+			mfn = 0;
+		if (mfn_is_ram(mfn) && is_given(mfn)) {
+			hint = mfn;
+			return mfn;
+		}
+	}
+	return NOBODY;
+}
+
+/* Who comes second finds that the frame is somebody's. */
+static bool claim(u64 mfn, u64 pfn)
+{
+	u64 old = NOBODY;
+
+	return __atomic_compare_exchange_n(m2p(mfn), &old, pfn, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Frames in a row for PFNs in a row, or for no PFNs yet (NOBODY).
+ * Return: the first, NOBODY when they cannot be had.
+ */
+static u64 allocate(u64 pfn, u32 order)
+{
+	u64 i, mfn = NOBODY, pages = 1UL << order;
+
+	if (!reserve(pages))
+		return NOBODY;
+	if (pfn != NOBODY && extent_is(mfn_of(pfn), pages, true))
+		mfn = mfn_of(pfn);
+	else if (!order)
+		mfn = find_given();
+	for (i = 0; mfn != NOBODY && i < pages; i++)
+		/* Without a PFN the guest will enter one by MMU_MACHPHYS_UPDATE. */
+		if (!claim(mfn + i, pfn == NOBODY ? 0 : pfn + i))
+			break;
+	if (i == pages)
+		return mfn;
+	/* What was claimed of an extent that another vCPU has broken into. */
+	while (i-- > 0)
+		__atomic_store_n(m2p(mfn + i), NOBODY, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&shim_info.given, pages, __ATOMIC_SEQ_CST);
+	return NOBODY;
+}
+
+static bool pfns_exist(u64 pfn, u64 pages)
+{
+	return pfn < shim_info.max_pages && pages <= shim_info.max_pages - pfn;
+}
+
+/* In: frame numbers of the guest, but for "increase"; out: frames. */
+static long increase(const struct xen_memory_reservation *r, bool with_pfns)
+{
+	u64 list = *(const u64 *)&r->extent_start, i, pfn = NOBODY, mfn;
 
 	for (i = 0; i < r->nr_extents; i++) {
-		if (!take_frame(list, i, &pfn) || pfn >= shim_info.max_pages)
+		if (with_pfns &&
+		    (!take_frame(list, i, &pfn) || !pfns_exist(pfn, 1UL << r->extent_order)))
 			break;
-		mfn = mfn_of(pfn);
-		for (j = 0; j < 1UL << r->extent_order; j++)
-			((u64 *)SHIM_M2P_VA)[mfn + j] = pfn + j;
-		if (guest_copy((u64 *)list + i, &mfn, sizeof(mfn)))
+		mfn = allocate(pfn, r->extent_order);
+		if (mfn == NOBODY || guest_copy((u64 *)list + i, &mfn, sizeof(mfn)))
 			break;
-		__atomic_fetch_sub(&given_back, 1UL << r->extent_order, __ATOMIC_RELAXED);
 	}
 	return (long)i;
 }
 
-static long reservation(u64 cmd, u64 arg)
+static long reservation(struct vcpu *v, u64 cmd, u64 arg)
 {
 	struct xen_memory_reservation r;
 
 	if (guest_copy(&r, (void *)arg, sizeof(r)))
 		return -EFAULT;
-	/* Larger extents would not fit what frees single pages. */
-	if (r.extent_order > 9)
+	if (r.extent_order > SHIM_GIVEN_ORDER)
 		return -EINVAL;
-	return cmd == XENMEM_decrease_reservation ? decrease(&r) : populate(&r);
+	if (cmd == XENMEM_decrease_reservation)
+		return decrease(v, &r);
+	return increase(&r, cmd == XENMEM_populate_physmap);
 }
 
 /* args: command, its argument */
 long hv_memory_op(struct vcpu *v, const u64 a[5])
 {
-	(void)v;
 	switch (a[0]) {
 	case XENMEM_decrease_reservation:
 	case XENMEM_populate_physmap:
 	case XENMEM_increase_reservation:
-		return reservation(a[0], a[1]);
+		return reservation(v, a[0], a[1]);
 	case XENMEM_current_reservation:
 		return (long)(shim_info.max_pages -
-			      __atomic_load_n(&given_back, __ATOMIC_RELAXED));
+			      __atomic_load_n(&shim_info.given, __ATOMIC_RELAXED));
 	case XENMEM_maximum_reservation:
-		return (long)shim_info.max_pages;
+		return (long)__atomic_load_n(&shim_info.limit, __ATOMIC_RELAXED);
 	case XENMEM_maximum_ram_page:
 		return (long)shim_info.nr_mfns - 1;
 	case XENMEM_memory_map:

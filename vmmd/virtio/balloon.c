@@ -55,38 +55,14 @@ static struct balloon *to_balloon(struct virtio_dev *dev)
 	return container_of(dev, struct balloon, virtio);
 }
 
-/* Consecutive pages are given back by one call. */
-static void release_run(struct virtio_dev *dev, u64 gpa, u64 len)
-{
-	void *p = len ? mem_range(&dev->vm->mem, gpa, len) : NULL;
-
-	if (p)
-		madvise(p, len, MADV_DONTNEED);
-}
-
 static void release_pfns(struct virtio_dev *dev, const u32 *pfn, u32 count)
 {
-	u64 start = 0;
-	u64 len = 0;
+	struct mem_run run = {0};
 
-	for (u32 i = 0; i < count; i++) {
-		u64 gpa = (u64)pfn[i] << VIRTIO_BALLOON_PFN_SHIFT;
-
-		if (!mem_range(&dev->vm->mem, gpa, GUEST_PAGE_SIZE))
-			continue;
-		if (len && gpa == start + len) {
-			len += GUEST_PAGE_SIZE;
-		} else if (len && gpa + GUEST_PAGE_SIZE == start) {
-			/* Linux takes pages from the top of a block downwards. */
-			start = gpa;
-			len += GUEST_PAGE_SIZE;
-		} else {
-			release_run(dev, start, len);
-			start = gpa;
-			len = GUEST_PAGE_SIZE;
-		}
-	}
-	release_run(dev, start, len);
+	for (u32 i = 0; i < count; i++)
+		mem_give(&dev->vm->mem, &run, (u64)pfn[i] << VIRTIO_BALLOON_PFN_SHIFT,
+			 GUEST_PAGE_SIZE);
+	mem_give_end(&dev->vm->mem, &run);
 }
 
 static void inflate(struct virtio_dev *dev, const struct virtq_chain *c)

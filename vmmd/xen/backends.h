@@ -10,6 +10,8 @@
 
 struct config_disk;
 struct config_vif;
+struct device;
+struct net_port;
 struct vm;
 
 /**
@@ -23,6 +25,25 @@ struct vm;
 int blkback_create(struct vm *vm, const struct config_disk *disk);
 
 /**
+ * blkback_attach() - make a disk of an open file, while the guest exists
+ * @vm: a VM whose guest speaks to Xen
+ * @disk: its configuration
+ * @files: see disk_adopt()
+ *
+ * Context: main thread, inside the sandbox. The disk is to be started.
+ * Return: 0 or a negative errno (logged); -EEXIST for a name in use.
+ */
+int blkback_attach(struct vm *vm, const struct config_disk *disk, const int files[2]);
+
+/**
+ * blkback_vdev_number() - the number Xen gives to a virtual device
+ * @vdev: xvda, hda1, sdb2, ...; a "vd" counts as "xvd"
+ *
+ * Return: the number (positive), or -EINVAL for a name that has none.
+ */
+int blkback_vdev_number(const char *vdev);
+
+/**
  * netback_create() - make a network card
  * @vm: a VM whose guest speaks to Xen; vm->xen is used from the first start on
  * @vif: its configuration, an element of vm->cfg.vifs
@@ -31,6 +52,22 @@ int blkback_create(struct vm *vm, const struct config_disk *disk);
  * Return: 0 or a negative errno (logged).
  */
 int netback_create(struct vm *vm, const struct config_vif *vif);
+
+/**
+ * netback_attach() - make a network card of an open port, while the guest exists
+ * @vm: a VM whose guest speaks to Xen
+ * @vif: its configuration
+ * @id: number that no other card has
+ * @port: the host's end; the card has a descriptor of its own for it
+ *
+ * Context: main thread, inside the sandbox. The card is to be started.
+ * Return: 0 or a negative errno (logged).
+ */
+int netback_attach(struct vm *vm, const struct config_vif *vif, u32 id,
+		   const struct net_port *port);
+
+/** netback_mac() - the guest's address of a card, six bytes */
+const u8 *netback_mac(const struct device *dev);
 
 /**
  * pvconsole_create() - make the guest's console

@@ -154,6 +154,7 @@ static void blkback_free(struct blkback *blk)
 	if (blk->kick >= 0)
 		close(blk->kick);
 	free(blk->reqs);
+	free(blk->path);
 	free(blk);
 }
 
@@ -227,7 +228,8 @@ static int create_parts(struct blkback *blk)
 	return disk_engine_create(&blk->disk, blk->loop);
 }
 
-int blkback_create(struct vm *vm, const struct config_disk *disk)
+/* @files: open already, NULL to open what @disk names. */
+static int create(struct vm *vm, const struct config_disk *disk, const int *files)
 {
 	struct blkback *blk;
 	u32 id;
@@ -254,7 +256,10 @@ int blkback_create(struct vm *vm, const struct config_disk *disk)
 		.reset = blkback_reset,
 		.destroy = blkback_destroy,
 		.stats = blkback_stats,
+		.xenbus = &blk->xenbus,
 	};
+	/* By these it is found, also before it is on the bus. */
+	blk->xenbus = (struct xenbus_dev){.xen = vm->xen, .type = "vbd", .id = id};
 	blk->vm = vm;
 	blk->id = id;
 	blk->kick = -1;
@@ -265,11 +270,13 @@ int blkback_create(struct vm *vm, const struct config_disk *disk)
 	blk->disk.name = blk->name;
 	blk->disk.ops = &blkback_disk_ops;
 	blk->disk.lock = &blk->lock;
-	ret = disk_open(&blk->disk, disk);
+	ret = files ? disk_adopt(&blk->disk, disk, files) : disk_open(&blk->disk, disk);
 	if (ret)
 		goto free_blk;
+	blk->path = strdup(disk->path);
+	blk->device.host = blk->path;
 	measure_blocks(blk);
-	ret = create_parts(blk);
+	ret = blk->path ? create_parts(blk) : -ENOMEM;
 	if (ret) {
 		log_err("%s: %s", disk->vdev, strerror(-ret));
 		goto free_blk;
@@ -280,4 +287,14 @@ int blkback_create(struct vm *vm, const struct config_disk *disk)
 free_blk:
 	blkback_free(blk);
 	return ret;
+}
+
+int blkback_create(struct vm *vm, const struct config_disk *disk)
+{
+	return create(vm, disk, NULL);
+}
+
+int blkback_attach(struct vm *vm, const struct config_disk *disk, const int files[2])
+{
+	return create(vm, disk, files);
 }

@@ -27,6 +27,7 @@
 #include "config.h"
 #include "device.h"
 #include "disk/disk.h"
+#include "xen/backends.h"
 #include "xen/xenbus.h"
 
 #define BLKBACK_QUEUES_MAX     8
@@ -116,6 +117,7 @@ struct blkback_req {
  * @name: for messages and threads, constant
  * @xenbus: the handshake; main thread only, its xen is constant while connected
  * @added: xenbus_add() was called; main thread only
+ * @path: of the disk, to be told; constant
  * @cdrom: constant
  * @discard: the guest may punch holes; constant
  * @id: virtual device number, constant
@@ -140,6 +142,7 @@ struct blkback {
 	char name[CONFIG_VDEV_MAX + 1];
 	struct xenbus_dev xenbus;
 	bool added;
+	char *path;
 	bool cdrom;
 	bool discard;
 	u32 id;
@@ -165,14 +168,6 @@ extern const struct xenbus_ops blkback_xenbus_ops;
 
 /* What the disk's engine calls, blkback_ring.c. */
 extern const struct disk_ops blkback_disk_ops;
-
-/**
- * blkback_vdev_number() - the number Xen gives to a virtual device
- * @vdev: xvda, hda1, sdb2, ...; a "vd" counts as "xvd"
- *
- * Return: the number (positive), or -EINVAL for a name that has none.
- */
-int blkback_vdev_number(const char *vdev);
 
 /**
  * blkback_fault() - close the device for what its front end did

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "xen/blkback.h"
+#include "xen/backends.h"
 
 /* a is 0, z is 25, aa is 26: no digit is a zero. */
 static const char *parse_disk(const char *p, u32 limit, u32 *disk)

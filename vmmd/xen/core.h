@@ -26,6 +26,55 @@ int xen_create(struct vm *vm);
  */
 int xen_ask_shutdown(struct vm *vm, const char *how);
 
+/**
+ * xen_ask_sysrq() - give the guest a magic key
+ * @vm: a running PV guest
+ * @letter: printable
+ *
+ * Context: main thread. Return: as xen_ask_shutdown().
+ */
+int xen_ask_sysrq(struct vm *vm, char letter);
+
+/**
+ * xen_ask_vcpus() - have the guest bring vCPUs up or down
+ * @vm: a PV guest
+ * @online: the first so many are to be up, 1 to cfg.vcpus
+ *
+ * It stays so over restarts. Context: main thread. Return: 0 or -ENOMEM.
+ */
+int xen_ask_vcpus(struct vm *vm, u32 online);
+
+/**
+ * xen_tell_name() - vm->cfg.name has changed
+ * @vm: a PV guest
+ *
+ * Context: main thread. Return: 0 or -ENOMEM.
+ */
+int xen_tell_name(struct vm *vm);
+
+/**
+ * xen_ask_memory() - have the guest's balloon leave it so much memory
+ * @vm: a PV guest
+ * @mib: vm->limit_mib at most
+ *
+ * It stays so over restarts. Context: main thread. Return: 0 or -ENOMEM.
+ */
+int xen_ask_memory(struct vm *vm, u64 mib);
+
+/** xen_memory_target() - bytes that the guest was asked to have; main thread */
+u64 xen_memory_target(const struct vm *vm);
+
+/** xen_memory_left() - bytes that it has given back; main thread */
+u64 xen_memory_left(const struct vm *vm);
+
+/**
+ * xen_memory_limit() - vm->limit_mib has changed
+ * @vm: a PV guest
+ *
+ * Context: main thread. Return: 0 or -ENOMEM.
+ */
+int xen_memory_limit(struct vm *vm);
+
 /* Leaves that xen_cpuid() may add. */
 #define XEN_CPUID_LEAVES 8
 

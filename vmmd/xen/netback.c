@@ -3,6 +3,7 @@
  * The network back end as a device of the VM. See netback.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,16 +257,13 @@ static int create_parts(struct netback *nb, const struct config_vif *vif)
 	return etherport_create(&nb->ether, &nb->port, nb->loop, port_ready, link_down, nb);
 }
 
-int netback_create(struct vm *vm, const struct config_vif *vif)
+static struct netback *alloc_card(struct vm *vm, const struct config_vif *vif, u32 id)
 {
 	struct netback *nb = calloc(1, sizeof(*nb));
-	u32 id = vif - vm->cfg.vifs;
-	struct net_error err;
-	int ret;
 
 	if (!nb) {
 		log_err("vif%u: out of memory", id);
-		return -ENOMEM;
+		return NULL;
 	}
 	snprintf(nb->name, sizeof(nb->name), "vif%u", id);
 	nb->device = (struct device){
@@ -276,7 +274,11 @@ int netback_create(struct vm *vm, const struct config_vif *vif)
 		.reset = netback_reset,
 		.destroy = netback_destroy,
 		.stats = netback_stats,
+		.xenbus = &nb->xenbus,
+		.host = nb->port.ifname,
 	};
+	/* By these it is found, also before it is on the bus. */
+	nb->xenbus = (struct xenbus_dev){.xen = vm->xen, .type = "vif", .id = id};
 	nb->vm = vm;
 	nb->id = id;
 	nb->kick = -1;
@@ -287,20 +289,61 @@ int netback_create(struct vm *vm, const struct config_vif *vif)
 		nb->queue[i].index = i;
 	}
 	pthread_mutex_init(&nb->lock, NULL);
-	ret = net_port_open(vif, vm->cfg.name, &nb->port, &err);
-	if (ret) {
-		log_err("%s: %s", nb->name, err.text);
-		goto fail;
-	}
-	ret = create_parts(nb, vif);
-	if (ret) {
-		log_err("%s: %s", nb->name, strerror(-ret));
-		goto fail;
-	}
-	vm_add_device(vm, &nb->device);
-	return 0;
+	nb->port.fd = -1;
+	return nb;
+}
 
-fail:
-	free_parts(nb);
+/* The port is there: the rest. */
+static int complete(struct netback *nb, const struct config_vif *vif)
+{
+	int ret = create_parts(nb, vif);
+
+	if (ret)
+		log_err("%s: %s", nb->name, strerror(-ret));
+	else
+		vm_add_device(nb->vm, &nb->device);
 	return ret;
+}
+
+int netback_create(struct vm *vm, const struct config_vif *vif)
+{
+	struct netback *nb = alloc_card(vm, vif, (u32)(vif - vm->cfg.vifs));
+	struct net_error err;
+	int ret;
+
+	if (!nb)
+		return -ENOMEM;
+	ret = net_port_open(vif, vm->cfg.name, &nb->port, &err);
+	if (ret)
+		log_err("%s: %s", nb->name, err.text);
+	else
+		ret = complete(nb, vif);
+	if (ret)
+		free_parts(nb);
+	return ret;
+}
+
+int netback_attach(struct vm *vm, const struct config_vif *vif, u32 id, const struct net_port *port)
+{
+	struct netback *nb = alloc_card(vm, vif, id);
+	int ret;
+
+	if (!nb)
+		return -ENOMEM;
+	nb->port = *port;
+	nb->port.fd = fcntl(port->fd, F_DUPFD_CLOEXEC, 0);
+	if (nb->port.fd < 0) {
+		ret = -errno;
+		log_err("%s: %s", nb->name, strerror(-ret));
+	} else {
+		ret = complete(nb, vif);
+	}
+	if (ret)
+		free_parts(nb);
+	return ret;
+}
+
+const u8 *netback_mac(const struct device *dev)
+{
+	return container_of(dev, const struct netback, device)->mac;
 }

@@ -17,10 +17,11 @@
 #include "xen/backends.h"
 #include "xen/boot.h"
 #include "xen/core.h"
+#include "xen/hotplug.h"
 #include "xen/store.h"
 #include "xen/xen_internal.h"
 
-#define DOORBELLS 16
+#define DOORBELLS (SHIM_PORT_END - SHIM_PORT_EVENT)
 
 struct xenstore *xen_store(struct xen *xen)
 {
@@ -78,6 +79,9 @@ static void doorbell(void *opaque, u64 off, u32 size, const void *data)
 		break;
 	case SHIM_PORT_DEBUG:
 		debug_char(xen, (u8)value);
+		break;
+	case SHIM_PORT_GIVEN:
+		xen_memory_given(xen, value);
 		break;
 	}
 }
@@ -157,6 +161,7 @@ static int xen_start(struct device *dev)
 		xen_reset(dev);
 		return ret;
 	}
+	hotplug_settle(xen->vm);
 	xen->running = true;
 	return 0;
 }
@@ -207,6 +212,7 @@ int xen_create(struct vm *vm)
 	if (!xen)
 		return -ENOMEM;
 	xen->vm = vm;
+	xen->target_mib = min_t(u64, vm->cfg.memory_mib, vm->limit_mib);
 	xen->user_pgd = vm->cfg.pv_user_pgd == CONFIG_AUTO ? cpu_leaks() : vm->cfg.pv_user_pgd;
 	xen->dev = (struct device){
 		.name = "xen",
@@ -255,6 +261,7 @@ int xen_boot_load(struct vm *vm)
 	ret = shim_load(vm, &xen->places);
 	if (ret)
 		return ret;
+	xen_memory_put_limit(xen);
 	params.nr_pages = mem_ram(&vm->mem) / GUEST_PAGE_SIZE;
 	params.shared_info = xen->places.shared_info;
 	params.l4_entries = xen->places.l4_entries;

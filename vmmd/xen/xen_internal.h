@@ -39,8 +39,11 @@ struct xen_call {
 	int gsi;
 };
 
-#define XEN_GRANTS	 (SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE / 8)
+#define XEN_GRANTS     (SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE / 8)
 #define XEN_DEBUG_LINE 200
+
+/* The guest's own directory in xenstore. */
+#define XEN_HOME "/local/domain/1"
 
 /**
  * struct xen - the Xen side of a guest
@@ -51,6 +54,7 @@ struct xen_call {
  * @places: where the shim is; main thread, before the guest runs
  * @start: likewise, what the builder has placed
  * @doorbell: the shim's ports
+ * @target_mib: memory that the guest is asked to have; main thread
  * @running: xenstore and interrupts are connected; main thread
  * @binding: by port, NULL for none; main thread
  * @call: by vCPU
@@ -69,6 +73,7 @@ struct xen {
 	struct shim_places places;
 	struct pv_start start;
 	struct io_region doorbell;
+	u64 target_mib;
 	bool running;
 	struct xen_binding *binding[XEN_PORTS];
 	struct xen_call call[SHIM_VCPUS_MAX];
@@ -88,6 +93,10 @@ void xen_events_disconnect(struct xen *xen);
 
 /* xen_crash.c */
 void xen_crash(struct xen *xen, u32 vcpu);
+
+/* xen_memory.c */
+void xen_memory_given(struct xen *xen, u32 vcpu);
+void xen_memory_put_limit(struct xen *xen);
 
 /* xen_tree.c */
 int xen_tree_make(struct xen *xen);

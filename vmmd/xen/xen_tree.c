@@ -2,20 +2,30 @@
 /* What a guest finds in its xenstore, as xl would have left it there. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "vm.h"
 #include "xen/core.h"
 #include "xen/store.h"
 #include "xen/xen_internal.h"
 
-#define HOME "/local/domain/1"
+#define HOME XEN_HOME
 
 /* Directories that are the guest's own. */
 static const char *const own[] = {
-	HOME "/data", HOME "/drivers", HOME "/feature", HOME "/attr", HOME "/error",
-	HOME "/device/suspend", HOME "/control/shutdown", HOME "/control/sysrq",
-	HOME "/control/feature-poweroff", HOME "/control/feature-reboot",
-	HOME "/control/feature-suspend", HOME "/control/feature-sysrq",
+	HOME "/data",
+	HOME "/drivers",
+	HOME "/feature",
+	HOME "/attr",
+	HOME "/error",
+	HOME "/device/suspend",
+	HOME "/control/shutdown",
+	HOME "/control/sysrq",
+	HOME "/control/feature-poweroff",
+	HOME "/control/feature-reboot",
+	HOME "/control/feature-suspend",
+	HOME "/control/feature-sysrq",
 	HOME "/control/feature-balloon",
 };
 
@@ -32,16 +42,26 @@ static int make_own(struct xenstore *xs)
 	return ret;
 }
 
-static int make_cpus(struct xenstore *xs, u32 vcpus)
+/* Each write is an event for the guest, so what is as it should be stays. */
+static int set_cpu(struct xenstore *xs, u32 cpu, const char *state)
 {
-	char path[64];
+	char path[64], *now;
+	bool same;
+
+	snprintf(path, sizeof(path), HOME "/cpu/%u/availability", cpu);
+	now = xenstore_read(xs, path);
+	same = now && !strcmp(now, state);
+	free(now);
+	return same ? 0 : xenstore_write(xs, path, "%s", state);
+}
+
+static int set_cpus(struct xenstore *xs, u32 vcpus, u32 online)
+{
 	int ret = 0;
 	u32 i;
 
-	for (i = 0; i < vcpus && !ret; i++) {
-		snprintf(path, sizeof(path), HOME "/cpu/%u/availability", i);
-		ret = xenstore_write(xs, path, "online");
-	}
+	for (i = 0; i < vcpus && !ret; i++)
+		ret = set_cpu(xs, i, i < online ? "online" : "offline");
 	return ret;
 }
 
@@ -63,7 +83,7 @@ static void uuid_text(const u8 uuid[16], char text[37])
 int xen_tree_make(struct xen *xen)
 {
 	const struct config *cfg = &xen->vm->cfg;
-	u64 kib = mem_ram(&xen->vm->mem) / KIB;
+	u64 kib = xen->vm->limit_mib * MIB / KIB;
 	struct xenstore *xs = xen->store;
 	char uuid[37], vm[64];
 	int ret;
@@ -83,23 +103,65 @@ int xen_tree_make(struct xen *xen)
 	    xenstore_write(xs, HOME "/domid", "%u", XEN_DOMID) ||
 	    xenstore_write(xs, HOME "/memory/static-max", "%llu", (unsigned long long)kib) ||
 	    xenstore_write(xs, HOME "/memory/target", "%llu",
-			   (unsigned long long)(cfg->memory_mib * MIB / KIB)) ||
+			   (unsigned long long)(xen->target_mib * MIB / KIB)) ||
 	    xenstore_write(xs, HOME "/store/port", "%u", SHIM_PORT_STORE) ||
 	    xenstore_write(xs, HOME "/store/ring-ref", "%llu",
 			   (unsigned long long)(xen->start.store_gpa / GUEST_PAGE_SIZE)) ||
 	    xenstore_write(xs, HOME "/control/platform-feature-multiprocessor-suspend", "1") ||
 	    xenstore_write(xs, HOME "/device", "%s", "") ||
-	    make_cpus(xs, cfg->vcpus) || make_own(xs))
+	    set_cpus(xs, cfg->vcpus, xen->vm->online) || make_own(xs))
 		return ret ? ret : -ENOMEM;
 	return 0;
+}
+
+/* Its driver for control/ has come up. */
+static bool listens(struct xenstore *xs)
+{
+	u32 value;
+
+	return xs && !xenstore_read_u32(xs, HOME "/control/feature-poweroff", &value) && value;
 }
 
 int xen_ask_shutdown(struct vm *vm, const char *how)
 {
 	struct xenstore *xs = vm->xen->store;
-	u32 listens;
 
-	if (!xs || xenstore_read_u32(xs, HOME "/control/feature-poweroff", &listens) || !listens)
-		return -EAGAIN;
-	return xenstore_write(xs, HOME "/control/shutdown", "%s", how);
+	return listens(xs) ? xenstore_write(xs, HOME "/control/shutdown", "%s", how) : -EAGAIN;
+}
+
+int xen_ask_sysrq(struct vm *vm, char letter)
+{
+	struct xenstore *xs = vm->xen->store;
+
+	return listens(xs) ? xenstore_write(xs, HOME "/control/sysrq", "%c", letter) : -EAGAIN;
+}
+
+int xen_ask_vcpus(struct vm *vm, u32 online)
+{
+	struct xenstore *xs = vm->xen->store;
+	int ret = xs ? set_cpus(xs, vm->cfg.vcpus, online) : 0;
+
+	if (!ret)
+		vm->online = online;
+	return ret;
+}
+
+int xen_ask_memory(struct vm *vm, u64 mib)
+{
+	struct xenstore *xs = vm->xen->store;
+	int ret = 0;
+
+	if (xs)
+		ret = xenstore_write(xs, HOME "/memory/target", "%llu",
+				     (unsigned long long)(mib * MIB / KIB));
+	if (!ret)
+		vm->xen->target_mib = mib;
+	return ret;
+}
+
+int xen_tell_name(struct vm *vm)
+{
+	struct xenstore *xs = vm->xen->store;
+
+	return xs ? xenstore_write(xs, HOME "/name", "%s", vm->cfg.name) : 0;
 }

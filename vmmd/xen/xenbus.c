@@ -110,6 +110,18 @@ static void connect_front(struct xenbus_dev *dev)
 	set_state(dev, XenbusStateConnected);
 }
 
+/* The front end is closed. Whoever wants the device to go can have it. */
+static void let_go(struct xenbus_dev *dev)
+{
+	void (*left)(struct xenbus_dev * dev) = dev->left;
+
+	disconnect(dev);
+	set_state(dev, XenbusStateClosed);
+	dev->left = NULL;
+	if (left)
+		left(dev);
+}
+
 /* The front end's state has changed, or was written once more. */
 static void front_changed(void *opaque, const char *path)
 {
@@ -127,7 +139,9 @@ static void front_changed(void *opaque, const char *path)
 	switch (state) {
 	case XenbusStateInitialising:
 		/* The first time, or a new driver after the old one has closed. */
-		if (dev->state != XenbusStateInitWait)
+		if (dev->left)
+			let_go(dev);
+		else if (dev->state != XenbusStateInitWait)
 			offer(dev);
 		break;
 	case XenbusStateInitialised:
@@ -145,10 +159,30 @@ static void front_changed(void *opaque, const char *path)
 		break;
 	case XenbusStateClosed:
 	case XenbusStateUnknown:
-		disconnect(dev);
-		set_state(dev, XenbusStateClosed);
+		let_go(dev);
 		break;
 	}
+}
+
+/* Has a driver taken it, as far as it says? */
+static bool is_held(struct xenbus_dev *dev)
+{
+	u32 state;
+
+	if (dev->state == XenbusStateClosed || xenbus_read_u32(dev, "state", &state))
+		return false;
+	return state == XenbusStateInitialised || state == XenbusStateConnected ||
+	       state == XenbusStateClosing;
+}
+
+void xenbus_close(struct xenbus_dev *dev, void (*left)(struct xenbus_dev *dev))
+{
+	dev->left = left;
+	xenbus_write(dev, "online", "0");
+	if (is_held(dev))
+		set_state(dev, XenbusStateClosing);
+	else
+		let_go(dev);
 }
 
 void xenbus_fail(struct xenbus_dev *dev, const char *fmt, ...)
@@ -227,4 +261,16 @@ void xenbus_remove(struct xenbus_dev *dev)
 	xenstore_unwatch(xen_store(dev->xen), dev->watch);
 	dev->watch = NULL;
 	disconnect(dev);
+}
+
+void xenbus_delete(struct xenbus_dev *dev)
+{
+	struct xenstore *store = xen_store(dev->xen);
+
+	xenbus_remove(dev);
+	if (!store || !dev->frontend[0])
+		return;
+	/* The guest may have removed its own. */
+	xenstore_remove(store, dev->frontend);
+	xenstore_remove(store, dev->backend);
 }

@@ -62,10 +62,11 @@ struct xenbus_dev {
 	char backend[XENBUS_PATH_MAX];
 	const struct xenbus_ops *ops;
 
-	u32 state;		      /* enum xenbus_state of the back end */
-	bool connected;		      /* ops->connect() has succeeded */
-	bool failed;		      /* closed for misbehaviour, until reset */
-	struct xenstore_watch *watch; /* of the front end's state; NULL outside */
+	u32 state;			      /* enum xenbus_state of the back end */
+	bool connected;			      /* ops->connect() has succeeded */
+	bool failed;			      /* closed for misbehaviour, until reset */
+	void (*left)(struct xenbus_dev *dev); /* see xenbus_close(); else NULL */
+	struct xenstore_watch *watch;	      /* of the front end's state; NULL outside */
 };
 
 /**
@@ -79,6 +80,20 @@ int xenbus_add(struct xenbus_dev *dev);
 
 /** xenbus_remove() - disconnect if connected, forget the watch; idempotent */
 void xenbus_remove(struct xenbus_dev *dev);
+
+/**
+ * xenbus_close() - ask the front end to let go of a device
+ * @dev: the device, added
+ * @left: called once when it has, and at once when nobody holds it; may call
+ *	  xenbus_delete()
+ *
+ * A front end need not obey. What is left of an unheeded request when the guest
+ * restarts is dev->left.
+ */
+void xenbus_close(struct xenbus_dev *dev, void (*left)(struct xenbus_dev *dev));
+
+/** xenbus_delete() - xenbus_remove(), and no such device for the guest any more */
+void xenbus_delete(struct xenbus_dev *dev);
 
 /**
  * xenbus_fail() - close a device whose front end misbehaves
