@@ -105,7 +105,46 @@ static struct json_object *parse(const char *text, size_t len)
 	return json;
 }
 
-static void serve(struct client *client, size_t len)
+/* Takes a packet, and the descriptors that come with it, into @files. */
+static ssize_t receive(struct client *client, int files[CONTROL_FILES])
+{
+	struct control *ctl = client->ctl;
+	struct iovec iov = {.iov_base = ctl->packet, .iov_len = sizeof(ctl->packet)};
+	union {
+		char buf[CMSG_SPACE(CONTROL_FILES * sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = u.buf,
+			     .msg_controllen = sizeof(u.buf)};
+	struct cmsghdr *cmsg;
+	size_t bytes;
+	ssize_t n;
+
+	for (int i = 0; i < CONTROL_FILES; i++)
+		files[i] = -1;
+	n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	/* What finds no room is closed by the kernel. */
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
+		bytes = cmsg->cmsg_len - CMSG_LEN(0);
+		memcpy(files, CMSG_DATA(cmsg),
+		       bytes < CONTROL_FILES * sizeof(int) ? bytes : CONTROL_FILES * sizeof(int));
+	}
+	return n;
+}
+
+static void close_files(int files[CONTROL_FILES])
+{
+	for (int i = 0; i < CONTROL_FILES; i++)
+		if (files[i] >= 0)
+			close(files[i]);
+}
+
+static void serve(struct client *client, size_t len, const int files[CONTROL_FILES])
 {
 	struct control *ctl = client->ctl;
 	struct control_answer answer = {.json = json_object_new_object(), .fd = -1};
@@ -115,6 +154,7 @@ static void serve(struct client *client, size_t len)
 	if (request) {
 		struct json_object *name;
 
+		memcpy(answer.files, files, sizeof(answer.files));
 		if (json_object_object_get_ex(request, "cmd", &name))
 			cmd = json_object_get_string(name);
 		control_command(ctl->vm, request, &answer);
@@ -136,17 +176,18 @@ static void serve(struct client *client, size_t len)
 static void on_client(void *opaque, u32 events)
 {
 	struct client *client = opaque;
+	int files[CONTROL_FILES];
 	ssize_t n;
 
 	(void)events;
-	/* Descriptors that a client sends along are closed by the kernel. */
-	n = recv(client->fd, client->ctl->packet, sizeof(client->ctl->packet), MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	n = receive(client, files);
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n <= 0 || n > CONTROL_PACKET_MAX)
 		drop(client);
 	else
-		serve(client, (size_t)n);
+		serve(client, (size_t)n, files);
+	close_files(files);
 }
 
 static bool may_speak(const struct control *ctl, int fd)

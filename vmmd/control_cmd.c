@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The requests of the control socket: one table, one function each.
+ * The requests of the control socket: tables with a function each.
  * Documentation/control.md describes them.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,25 +19,37 @@
 #include "virtio/balloon.h"
 #include "virtio/console.h"
 #include "vm.h"
+#include "xen/core.h"
 
-static void put_u64(struct json_object *to, const char *key, u64 value)
+void control_put_u64(struct json_object *to, const char *key, u64 value)
 {
 	json_object_object_add(to, key, json_object_new_uint64(value));
 }
 
-static void put_text(struct json_object *to, const char *key, const char *value)
+void control_put_text(struct json_object *to, const char *key, const char *value)
 {
 	json_object_object_add(to, key, value ? json_object_new_string(value) : NULL);
+}
+
+void control_error(struct control_answer *answer, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	control_put_text(answer->json, "error", text);
 }
 
 /* An answer of ok stays as it is; a negative errno becomes a message. */
 static void answer_errno(struct control_answer *answer, int ret, const char *what)
 {
 	if (ret < 0)
-		put_text(answer->json, "error", what);
+		control_error(answer, "%s", what);
 }
 
-static const char *get_text(struct json_object *request, const char *key)
+const char *control_text(struct json_object *request, const char *key)
 {
 	struct json_object *value;
 
@@ -47,22 +59,31 @@ static const char *get_text(struct json_object *request, const char *key)
 	return json_object_get_string(value);
 }
 
+bool control_flag(struct json_object *request, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(request, key, &value) &&
+	       json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+bool control_number(struct json_object *request, const char *key, u64 max, u64 *out)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(request, key, &value) ||
+	    !json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+		return false;
+	*out = json_object_get_uint64(value);
+	return *out <= max;
+}
+
 /* A number from 1 to 65535, or 0 when there is none. */
 static u16 get_u16(struct json_object *request, const char *key)
 {
-	struct json_object *value;
-	s64 n;
+	u64 n;
 
-	if (!json_object_object_get_ex(request, key, &value) ||
-	    !json_object_is_type(value, json_type_int))
-		return 0;
-	n = json_object_get_int64(value);
-	return n > 0 && n <= UINT16_MAX ? (u16)n : 0;
-}
-
-static u64 ram_bytes(const struct vm *vm)
-{
-	return vm->mem.size;
+	return control_number(request, key, UINT16_MAX, &n) ? (u16)n : 0;
 }
 
 static void put_identity(struct vm *vm, struct json_object *to)
@@ -71,34 +92,40 @@ static void put_identity(struct vm *vm, struct json_object *to)
 	char uuid[CONFIG_UUID_STRLEN];
 
 	config_uuid_format(vm->cfg.uuid, uuid);
-	put_text(to, "name", vm->cfg.name);
-	put_text(to, "uuid", uuid);
-	put_u64(to, "domid", vm->domid);
-	put_u64(to, "pid", (u64)getpid());
-	put_text(to, "state", vm_state_name(vm->state));
-	put_text(to, "type", types[vm->cfg.type]);
-	put_text(to, "device", vm->hv.path);
-	put_u64(to, "restarts", vm->restarts);
+	control_put_text(to, "name", vm->cfg.name);
+	control_put_text(to, "uuid", uuid);
+	control_put_u64(to, "domid", vm->domid);
+	control_put_u64(to, "pid", (u64)getpid());
+	control_put_text(to, "state", vm_state_name(vm->state));
+	control_put_text(to, "type", types[vm->cfg.type]);
+	control_put_text(to, "device", vm->hv.path);
+	control_put_u64(to, "restarts", vm->restarts);
+	if (vm->powered)
+		control_put_u64(to, "uptime", (loop_now_ns() - vm->power_on_ns) / NSEC_PER_SEC);
 }
 
 static void put_memory(struct vm *vm, struct json_object *to)
 {
-	u64 ram = ram_bytes(vm), left = 0;
+	u64 ram = mem_ram(&vm->mem), left = 0;
 
-	if (vm->balloon) {
+	if (vm->xen) {
+		left = xen_memory_left(vm);
+		control_put_u64(to, "balloon_target", ram - xen_memory_target(vm));
+		control_put_u64(to, "balloon_actual", left);
+	} else if (vm->balloon) {
 		struct balloon_stats stats;
 
 		balloon_get_stats(vm->balloon, &stats);
 		left = stats.actual < ram ? stats.actual : ram;
-		put_u64(to, "balloon_target", stats.target);
-		put_u64(to, "balloon_actual", stats.actual);
+		control_put_u64(to, "balloon_target", stats.target);
+		control_put_u64(to, "balloon_actual", stats.actual);
 		if (stats.valid & 1u << VIRTIO_BALLOON_S_MEMFREE)
-			put_u64(to, "memory_free", stats.stat[VIRTIO_BALLOON_S_MEMFREE]);
+			control_put_u64(to, "memory_free", stats.stat[VIRTIO_BALLOON_S_MEMFREE]);
 		if (stats.valid & 1u << VIRTIO_BALLOON_S_AVAIL)
-			put_u64(to, "memory_available", stats.stat[VIRTIO_BALLOON_S_AVAIL]);
+			control_put_u64(to, "memory_available", stats.stat[VIRTIO_BALLOON_S_AVAIL]);
 	}
-	put_u64(to, "memory", ram - left);
-	put_u64(to, "maxmem", ram);
+	control_put_u64(to, "memory", ram - left);
+	control_put_u64(to, "maxmem", vm->limit_mib * MIB);
 }
 
 static void put_exits(struct vcpu *vcpu, struct json_object *to)
@@ -119,9 +146,9 @@ static void put_exits(struct vcpu *vcpu, struct json_object *to)
 			sum += stats.exits[i];
 	}
 	json_object_object_add(to, "exits_by_class", exits);
-	put_u64(to, "exits", sum);
-	put_u64(to, "steal_ns", stats.steal_ns);
-	put_u64(to, "halt_ns", stats.halt_ns);
+	control_put_u64(to, "exits", sum);
+	control_put_u64(to, "steal_ns", stats.steal_ns);
+	control_put_u64(to, "halt_ns", stats.halt_ns);
 }
 
 /* Returns the CPU time of all vCPUs. */
@@ -134,8 +161,9 @@ static u64 put_vcpus(struct vm *vm, struct json_object *to)
 		struct json_object *entry = json_object_new_object();
 		u64 ns = vm->powered ? vcpu_cpu_ns(&vm->vcpu[i]) : 0;
 
-		put_u64(entry, "id", i);
-		put_u64(entry, "cpu_ns", ns);
+		control_put_u64(entry, "id", i);
+		json_object_object_add(entry, "online", json_object_new_boolean(i < vm->online));
+		control_put_u64(entry, "cpu_ns", ns);
 		if (vm->powered)
 			put_exits(&vm->vcpu[i], entry);
 		json_object_array_add(list, entry);
@@ -158,13 +186,13 @@ static void put_devices(struct vm *vm, struct json_object *to)
 			continue;
 		dev->stats(dev, &stats);
 		entry = json_object_new_object();
-		put_text(entry, "name", dev->name);
-		put_text(entry, "kind", kinds[dev->kind]);
-		put_u64(entry, "read_bytes", stats.read_bytes);
-		put_u64(entry, "write_bytes", stats.write_bytes);
-		put_u64(entry, "reads", stats.reads);
-		put_u64(entry, "writes", stats.writes);
-		put_u64(entry, "errors", stats.errors);
+		control_put_text(entry, "name", dev->name);
+		control_put_text(entry, "kind", kinds[dev->kind]);
+		control_put_u64(entry, "read_bytes", stats.read_bytes);
+		control_put_u64(entry, "write_bytes", stats.write_bytes);
+		control_put_u64(entry, "reads", stats.reads);
+		control_put_u64(entry, "writes", stats.writes);
+		control_put_u64(entry, "errors", stats.errors);
 		json_object_array_add(list, entry);
 	}
 	json_object_object_add(to, "devices", list);
@@ -181,12 +209,14 @@ static void cmd_status(struct vm *vm, struct json_object *request, struct contro
 	(void)request;
 	put_identity(vm, answer->json);
 	put_memory(vm, answer->json);
-	put_u64(answer->json, "vcpus", vm->cfg.vcpus);
-	put_u64(answer->json, "cpu_ns", put_vcpus(vm, answer->json));
+	control_put_u64(answer->json, "vcpus", vm->online);
+	control_put_u64(answer->json, "maxvcpus", vm->cfg.vcpus);
+	control_put_u64(answer->json, "cpu_ns", put_vcpus(vm, answer->json));
 	put_devices(vm, answer->json);
 	for (int kind = 0; kind < CONSOLE_KINDS; kind++)
 		if (vm->console[kind])
-			put_text(answer->json, pty_keys[kind], console_pty(vm->console[kind]));
+			control_put_text(answer->json, pty_keys[kind],
+					 console_pty(vm->console[kind]));
 }
 
 static void cmd_pause(struct vm *vm, struct json_object *request, struct control_answer *answer)
@@ -195,7 +225,7 @@ static void cmd_pause(struct vm *vm, struct json_object *request, struct control
 	if (vm->state == VM_PAUSED)
 		return;
 	if (vm->state != VM_RUNNING) {
-		put_text(answer->json, "error", "the guest does not run");
+		control_error(answer, "the guest does not run");
 		return;
 	}
 	vm_pause(vm);
@@ -220,8 +250,8 @@ static void press_button(struct vm *vm, bool reboot, struct control_answer *answ
 	int ret = vm_power_button(vm, reboot);
 
 	if (ret == -EAGAIN)
-		put_text(answer->json, "error",
-			 "the guest does not listen to its power button (yet)");
+		control_put_text(answer->json, "error",
+				 "the guest does not listen to its power button (yet)");
 	else
 		answer_errno(answer, ret, "the guest does not run");
 }
@@ -270,7 +300,7 @@ static enum console_kind default_console(const struct vm *vm)
 
 static void cmd_console(struct vm *vm, struct json_object *request, struct control_answer *answer)
 {
-	const char *type = get_text(request, "type");
+	const char *type = control_text(request, "type");
 	enum console_kind kind;
 	int pair[2], ret;
 	u16 cols, rows;
@@ -285,11 +315,11 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 	else if (!strcmp(type, "pv"))
 		kind = vm->console[CONSOLE_PV] ? CONSOLE_PV : CONSOLE_VIRTIO;
 	else {
-		put_text(answer->json, "error", "unknown console: expected serial, virtio or pv");
+		control_error(answer, "unknown console: expected serial, virtio or pv");
 		return;
 	}
 	if (!vm->console[kind]) {
-		put_text(answer->json, "error", "the guest has no such console");
+		control_error(answer, "the guest has no such console");
 		return;
 	}
 	/*
@@ -297,13 +327,13 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 	 * and reading from it could wait for ever.
 	 */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-		put_text(answer->json, "error", strerror(errno));
+		control_error(answer, "%s", strerror(errno));
 		return;
 	}
 	ret = console_attach(vm->console[kind], pair[0], true);
 	if (ret) {
 		close(pair[1]);
-		put_text(answer->json, "error", strerror(-ret));
+		control_error(answer, "%s", strerror(-ret));
 		return;
 	}
 	answer->fd = pair[1];
@@ -314,32 +344,6 @@ static void cmd_console(struct vm *vm, struct json_object *request, struct contr
 		virtio_console_resize(vm->vcon, cols, rows);
 }
 
-static void cmd_mem_set(struct vm *vm, struct json_object *request, struct control_answer *answer)
-{
-	u64 ram = ram_bytes(vm), want;
-	struct json_object *mib;
-
-	if (!json_object_object_get_ex(request, "mib", &mib) ||
-	    !json_object_is_type(mib, json_type_int)) {
-		put_text(answer->json, "error", "no amount: expected \"mib\"");
-		return;
-	}
-	if (!vm->balloon) {
-		put_text(answer->json, "error", "the guest has no balloon");
-		return;
-	}
-	want = json_object_get_uint64(mib);
-	if (!want || want > ram / MIB) {
-		char text[96];
-
-		snprintf(text, sizeof(text), "%llu MiB cannot be had: expected 1 to %llu",
-			 (unsigned long long)want, (unsigned long long)(ram / MIB));
-		put_text(answer->json, "error", text);
-		return;
-	}
-	balloon_set_target(vm->balloon, ram - want * MIB);
-}
-
 static void cmd_subscribe(struct vm *vm, struct json_object *request, struct control_answer *answer)
 {
 	(void)request;
@@ -347,33 +351,37 @@ static void cmd_subscribe(struct vm *vm, struct json_object *request, struct con
 	answer->subscribe = true;
 }
 
-static const struct {
-	const char *name;
-	void (*run)(struct vm *vm, struct json_object *request, struct control_answer *answer);
-} commands[] = {
-	{"console", cmd_console}, {"destroy", cmd_destroy},	{"mem-set", cmd_mem_set},
-	{"pause", cmd_pause},	  {"reboot", cmd_reboot},	{"shutdown", cmd_shutdown},
-	{"status", cmd_status},	  {"subscribe", cmd_subscribe}, {"unpause", cmd_unpause},
+static const struct control_verb life_verbs[] = {
+	{"console", cmd_console},     {"destroy", cmd_destroy},	  {"pause", cmd_pause},
+	{"reboot", cmd_reboot},	      {"shutdown", cmd_shutdown}, {"status", cmd_status},
+	{"subscribe", cmd_subscribe}, {"unpause", cmd_unpause},	  {NULL, NULL},
 };
+
+static control_fn *find_verb(const char *name)
+{
+	const struct control_verb *const tables[] = {life_verbs, control_guest_verbs,
+						     control_device_verbs};
+	const struct control_verb *verb;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		for (verb = tables[i]; verb->name; verb++)
+			if (!strcmp(verb->name, name))
+				return verb->run;
+	return NULL;
+}
 
 void control_command(struct vm *vm, struct json_object *request, struct control_answer *answer)
 {
-	const char *name = get_text(request, "cmd");
+	const char *name = control_text(request, "cmd");
+	control_fn *run = name ? find_verb(name) : NULL;
 	struct json_object *error;
 
-	if (!name) {
-		put_text(answer->json, "error", "no request: expected {\"cmd\": \"NAME\"}");
-	} else {
-		size_t i;
-
-		for (i = 0; i < ARRAY_SIZE(commands); i++)
-			if (!strcmp(name, commands[i].name))
-				break;
-		if (i < ARRAY_SIZE(commands))
-			commands[i].run(vm, request, answer);
-		else
-			put_text(answer->json, "error", "unknown request");
-	}
+	if (!name)
+		control_error(answer, "no request: expected {\"cmd\": \"NAME\"}");
+	else if (!run)
+		control_error(answer, "unknown request");
+	else
+		run(vm, request, answer);
 	json_object_object_add(
 		answer->json, "ok",
 		json_object_new_boolean(!json_object_object_get_ex(answer->json, "error", &error)));

@@ -114,11 +114,13 @@ void hv_close(struct hv *hv)
 	hv->dev_fd = -1;
 }
 
-static int hv_identify(struct hv *hv, const char *name, const u8 uuid[16])
+int hv_identify(struct hv *hv, const char *name, const u8 uuid[16])
 {
 	struct hvctl_identity id = {0};
 	int ret;
 
+	if (!hv->is_hvctl || hv->vm_fd < 0)
+		return 0;
 	snprintf(id.name, sizeof(id.name), "%s", name);
 	memcpy(id.uuid, uuid, sizeof(id.uuid));
 	ret = hv_ioctl(hv->vm_fd, HVCTL_SET_IDENTITY, &id);
@@ -164,7 +166,7 @@ int hv_create_vm(struct hv *hv, const char *name, const u8 uuid[16])
 	}
 	hv->vm_fd = ret;
 
-	ret = hv->is_hvctl ? hv_identify(hv, name, uuid) : 0;
+	ret = hv_identify(hv, name, uuid);
 	if (!ret)
 		ret = hv_place_hidden_pages(hv);
 	if (ret)

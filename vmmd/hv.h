@@ -54,6 +54,16 @@ void hv_close(struct hv *hv);
  */
 int hv_create_vm(struct hv *hv, const char *name, const u8 uuid[16]);
 
+/**
+ * hv_identify() - tell hvctl.ko who the VM is; no-op elsewhere
+ * @hv: the VM
+ * @name: domain name
+ * @uuid: 16 bytes
+ *
+ * Return: 0 or a negative errno (logged).
+ */
+int hv_identify(struct hv *hv, const char *name, const u8 uuid[16]);
+
 /** hv_destroy_vm() - close the VM; its vCPUs are closed already */
 void hv_destroy_vm(struct hv *hv);
 

@@ -326,6 +326,43 @@ bool runtime_alive(const char *root, const char *name)
 	return alive;
 }
 
+/* ROOT/.log/OLD.log becomes NEW.log, and the one that was there NEW.log.1. */
+static void rename_log(int root_fd, const char *old, const char *new)
+{
+	char from[CONFIG_NAME_MAX + 16], to[CONFIG_NAME_MAX + 16], last[CONFIG_NAME_MAX + 16];
+	int dir_fd = openat(root_fd, RUNTIME_LOG_DIR, DIR_FLAGS);
+
+	if (dir_fd < 0)
+		return;
+	snprintf(from, sizeof(from), "%s.log", old);
+	snprintf(to, sizeof(to), "%s.log", new);
+	snprintf(last, sizeof(last), "%s.log.1", new);
+	renameat(dir_fd, to, dir_fd, last);
+	renameat(dir_fd, from, dir_fd, to);
+	close(dir_fd);
+}
+
+int runtime_rename(const char *root, const char *old, const char *new)
+{
+	int root_fd, lock, ret;
+
+	root_fd = open(root, DIR_FLAGS);
+	if (root_fd < 0)
+		return -errno;
+	lock = lock_root(root_fd);
+	ret = lock < 0 ? lock : bury(root_fd, new);
+	if (ret == -EBUSY)
+		ret = -EEXIST;
+	if (!ret && renameat(root_fd, old, root_fd, new))
+		ret = -errno;
+	if (!ret)
+		rename_log(root_fd, old, new);
+	if (lock >= 0)
+		close(lock);
+	close(root_fd);
+	return ret;
+}
+
 /* The real user id of a process, -1 when it is gone. */
 static long long process_uid(pid_t pid)
 {

@@ -121,6 +121,19 @@ unsigned int runtime_next_domid(struct runtime *rt);
 void runtime_release(struct runtime *rt, bool keep_log);
 
 /**
+ * runtime_rename - move the place of a live guest, and its log
+ * @root: run-time directory
+ * @old: the guest's name
+ * @new: valid name that it is to have
+ *
+ * The guest itself is to be told. What is left of a dead guest of the new name
+ * goes, but its log is kept as by runtime_claim().
+ *
+ * Return: 0, -EEXIST when such a guest lives, another negative errno.
+ */
+int runtime_rename(const char *root, const char *old, const char *new);
+
+/**
  * runtime_each - visit the live guests
  * @root: a run-time directory
  * @fn: called with the guest's name and the path of its control socket; a
