@@ -17,6 +17,7 @@
 
 #include "cli/client.h"
 #include "control.h"
+#include "control_cmd.h"
 
 int client_connect(const char *path, unsigned int seconds)
 {
@@ -95,7 +96,31 @@ static ssize_t receive(int fd, char *packet, size_t size, int *passed)
 	return n;
 }
 
-int client_call(int fd, struct json_object *request, struct json_object **answer, int *passed)
+static int send_packet(int fd, const char *text, const int *files, size_t n)
+{
+	struct iovec iov = {.iov_base = (void *)text, .iov_len = strlen(text)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union {
+		char buf[CMSG_SPACE(CONTROL_FILES * sizeof(int))];
+		struct cmsghdr align;
+	} u = {0};
+
+	if (n) {
+		struct cmsghdr *cmsg;
+
+		msg.msg_control = u.buf;
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), files, n * sizeof(int));
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int call(int fd, struct json_object *request, const int *files, size_t n_files,
+		struct json_object **answer, int *passed)
 {
 	const char *text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN);
 	char packet[CONTROL_PACKET_MAX + 1];
@@ -106,8 +131,7 @@ int client_call(int fd, struct json_object *request, struct json_object **answer
 	*answer = NULL;
 	if (passed)
 		*passed = -1;
-	n = send(fd, text, strlen(text), MSG_NOSIGNAL);
-	ret = n < 0 ? -errno : 0;
+	ret = send_packet(fd, text, files, n_files);
 	json_object_put(request);
 	if (ret)
 		return ret == -EAGAIN ? -ETIMEDOUT : ret;
@@ -123,6 +147,17 @@ int client_call(int fd, struct json_object *request, struct json_object **answer
 	if (passed && *passed >= 0)
 		close(*passed);
 	return -EPROTO;
+}
+
+int client_call(int fd, struct json_object *request, struct json_object **answer, int *passed)
+{
+	return call(fd, request, NULL, 0, answer, passed);
+}
+
+int client_call_files(int fd, struct json_object *request, const int *files, size_t n,
+		      struct json_object **answer)
+{
+	return call(fd, request, files, n, answer, NULL);
 }
 
 int client_event(int fd, int timeout_ms, struct json_object **event)

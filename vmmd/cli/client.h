@@ -40,6 +40,17 @@ struct json_object *client_request(const char *cmd);
 int client_call(int fd, struct json_object *request, struct json_object **answer, int *passed);
 
 /**
+ * client_call_files - client_call(), and descriptors go along
+ * @fd: connected
+ * @request: freed
+ * @files: stay the caller's
+ * @n: entries of @files, CONTROL_FILES at most
+ * @answer: as for client_call()
+ */
+int client_call_files(int fd, struct json_object *request, const int *files, size_t n,
+		      struct json_object **answer);
+
+/**
  * client_event - read one event of a subscribed connection
  * @fd: connected
  * @timeout_ms: as poll()

@@ -104,7 +104,7 @@ static void read_threads(struct domain *dom)
 
 static void take_vcpus(struct domain *dom)
 {
-	struct json_object *list, *entry, *exits;
+	struct json_object *list, *entry, *exits, *online;
 
 	if (!json_object_object_get_ex(dom->status, "vcpu", &list) ||
 	    !json_object_is_type(list, json_type_array))
@@ -118,8 +118,11 @@ static void take_vcpus(struct domain *dom)
 		dom->vcpus[i] = (struct domain_vcpu){
 			.id = (unsigned int)cli_u64(entry, "id"),
 			.cpu = -1,
+			.online = !json_object_object_get_ex(entry, "online", &online) ||
+				  json_object_get_boolean(online),
 			.cpu_ns = cli_u64(entry, "cpu_ns"),
 		};
+		dom->n_online += dom->vcpus[i].online;
 		if (json_object_object_get_ex(entry, "exits", &exits)) {
 			dom->have_exits = true;
 			dom->exits += json_object_get_uint64(exits);
@@ -276,12 +279,10 @@ int domain_connect(const struct domain *dom, unsigned int seconds)
 	return fd < 0 ? -1 : fd;
 }
 
-int domain_call(const struct domain *dom, int fd, struct json_object *request,
-		struct json_object **answer, int *passed)
+/* The answer goes where it is wanted, or is freed. */
+static int settle(const struct domain *dom, int ret, struct json_object *got,
+		  struct json_object **answer)
 {
-	struct json_object *got;
-	int ret = client_call(fd, request, &got, passed);
-
 	if (ret == -EPROTO)
 		cli_error("%s: %s", dom->name, cli_text(got, "error"));
 	else if (ret)
@@ -291,4 +292,45 @@ int domain_call(const struct domain *dom, int fd, struct json_object *request,
 	else
 		json_object_put(got);
 	return ret ? EXIT_FAILED : EXIT_OK;
+}
+
+int domain_call(const struct domain *dom, int fd, struct json_object *request,
+		struct json_object **answer, int *passed)
+{
+	struct json_object *got;
+	int ret = client_call(fd, request, &got, passed);
+
+	return settle(dom, ret, got, answer);
+}
+
+int domain_ask_files(const char *which, struct json_object *request, const int *files, size_t n,
+		     struct json_object **answer)
+{
+	struct json_object *got;
+	struct domains all;
+	struct domain *dom;
+	int fd, status;
+
+	if (domains_get(&all)) {
+		json_object_put(request);
+		return EXIT_FAILED;
+	}
+	dom = domains_find(&all, which);
+	status = dom ? EXIT_FAILED : EXIT_NO_GUEST;
+	fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
+	if (fd >= 0) {
+		int ret = client_call_files(fd, request, files, n, &got);
+
+		status = settle(dom, ret, got, answer);
+		close(fd);
+	} else {
+		json_object_put(request);
+	}
+	domains_free(&all);
+	return status;
+}
+
+int domain_ask(const char *which, struct json_object *request, struct json_object **answer)
+{
+	return domain_ask_files(which, request, NULL, 0, answer);
 }

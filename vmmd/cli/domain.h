@@ -28,6 +28,7 @@ enum domain_state {
  * struct domain_vcpu - one virtual CPU
  * @id: its number
  * @cpu: host CPU it ran on last, -1 when unknown
+ * @online: the guest is to use it
  * @running: it runs now, as opposed to sleeping in HLT
  * @cpu_ns: CPU time it has used
  * @tid: its thread, 0 when unknown
@@ -35,6 +36,7 @@ enum domain_state {
 struct domain_vcpu {
 	unsigned int id;
 	int cpu;
+	bool online;
 	bool running;
 	uint64_t cpu_ns;
 	pid_t tid;
@@ -55,6 +57,7 @@ struct domain_vcpu {
  * @have_exits: whether @exits is known
  * @vcpus: vCPUs
  * @n_vcpus: number of vCPUs, also when @vcpus is NULL
+ * @n_online: how many of them are online
  * @socket: path of its control socket, NULL when it has none for us
  * @status: the answer of its vmmd to "status", or NULL
  */
@@ -72,6 +75,7 @@ struct domain {
 	bool have_exits;
 	struct domain_vcpu *vcpus;
 	size_t n_vcpus;
+	size_t n_online;
 	char *socket;
 	struct json_object *status;
 };
@@ -116,6 +120,20 @@ int domain_connect(const struct domain *dom, unsigned int seconds);
  */
 int domain_call(const struct domain *dom, int fd, struct json_object *request,
 		struct json_object **answer, int *passed);
+
+/**
+ * domain_ask - find a guest and make one request
+ * @which: name, id or uuid
+ * @request: freed
+ * @answer: where the answer is put, or NULL
+ *
+ * Return: an exit status, errors told.
+ */
+int domain_ask(const char *which, struct json_object *request, struct json_object **answer);
+
+/** domain_ask_files - the same, and descriptors go along; see client_call_files() */
+int domain_ask_files(const char *which, struct json_object *request, const int *files, size_t n,
+		     struct json_object **answer);
 
 /* genl.c: the module's side */
 

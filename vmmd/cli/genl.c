@@ -84,6 +84,7 @@ static void take_vcpus(struct domain *dom, struct nlmsghdr *header)
 		dom->vcpus[n++] = (struct domain_vcpu){
 			.id = get_u32(inner, HVCTL_A_VCPU_ID),
 			.cpu = (int)get_u32(inner, HVCTL_A_VCPU_CPU),
+			.online = true,
 			.running = get_u32(inner, HVCTL_A_VCPU_RUNNING),
 			.cpu_ns = get_u64(inner, HVCTL_A_RUN_NS),
 		};
@@ -117,6 +118,7 @@ static void take_domain(struct domain *dom, struct nlattr **attrs, struct nlmsgh
 	dom->maxmem = dom->mem;
 	dom->n_vcpus = get_u32(attrs, HVCTL_A_VCPUS);
 	take_vcpus(dom, header);
+	dom->n_online = dom->n_vcpus;
 	if (dom->socket)
 		return; /* it should have answered: dying */
 	dom->state = state <= HVCTL_STATE_CRASHED ? states[state] : DOMAIN_DYING;

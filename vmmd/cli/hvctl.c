@@ -47,8 +47,41 @@ static const struct verb verbs[] = {
 	 "  -t, --timeout SECS   with -w: wait no longer than this\n",
 	 verb_reboot},
 	{"destroy", "GUEST...", "end a guest at once", "", verb_destroy},
+	{"rename", "GUEST NAME", "give a guest another name", "", verb_rename},
 	{"mem-set", "GUEST MEM", "let a guest have MEM of its memory",
 	 "MEM is in MiB, or ends in k, m, g or t.\n", verb_mem_set},
+	{"mem-max", "GUEST MEM", "let mem-set go up to MEM",
+	 "MEM is in MiB, or ends in k, m, g or t; maxmem= of the configuration is the\n"
+	 "most.\n",
+	 verb_mem_max},
+	{"vcpu-set", "GUEST N", "have a PV guest use N virtual CPUs",
+	 "maxvcpus= of the configuration is the most.\n", verb_vcpu_set},
+	{"block-list", "[-j] GUEST...", "show disks", "  -j, --json           as JSON\n",
+	 verb_block_list},
+	{"block-attach", "GUEST DISK...", "give a PV guest a disk",
+	 "DISK is what disk=['...'] of hvctl.cfg(5) has, in one word or several.\n",
+	 verb_block_attach},
+	{"block-detach", "[OPTIONS] GUEST VDEV", "take a disk from a PV guest",
+	 "  -f, --force          at once, whatever the guest does with it\n"
+	 "  -t, --timeout SECS   wait no longer than this (10)\n"
+	 "VDEV is a name like xvdb or a number of 'hvctl block-list'.\n",
+	 verb_block_detach},
+	{"network-list", "[-j] GUEST...", "show network cards", "  -j, --json           as JSON\n",
+	 verb_network_list},
+	{"network-attach", "GUEST [VIF...]", "give a PV guest a network card",
+	 "VIF is what vif=['...'] of hvctl.cfg(5) has, in one word or several.\n",
+	 verb_network_attach},
+	{"network-detach", "[OPTIONS] GUEST CARD", "take a network card from a PV guest",
+	 "  -f, --force          at once, whatever the guest does with it\n"
+	 "  -t, --timeout SECS   wait no longer than this (10)\n"
+	 "CARD is a MAC address or a number of 'hvctl network-list'.\n",
+	 verb_network_detach},
+	{"sysrq", "GUEST KEY", "give a PV guest a magic key", "", verb_sysrq},
+	{"trigger", "GUEST nmi|power|reset [VCPU]", "send an NMI, press power or reset",
+	 "  nmi                  a non-maskable interrupt, to VCPU or the first\n"
+	 "  power                the power button, as 'hvctl shutdown'\n"
+	 "  reset                the reset button: what on_reboot= says, at once\n",
+	 verb_trigger},
 	{"top", "[OPTIONS]", "watch the guests at work",
 	 "  -b, --batch          print instead of taking the screen\n"
 	 "  -n, --iterations N   end after N rounds\n"
@@ -71,6 +104,8 @@ static const struct verb verbs[] = {
 	 "  -b, --bridge NAME    the bridge (hvbr0)\n"
 	 "  -a, --address A/LEN  address of the host on it\n",
 	 verb_net},
+	{"uptime", "[-s] [GUEST...]", "how long guests have been up",
+	 "  -s, --short          without seconds, with the time of day\n", verb_uptime},
 	{"domid", "NAME", "number of a guest", "", verb_domid},
 	{"domname", "ID", "name of a guest", "", verb_domname},
 };
@@ -81,7 +116,7 @@ static void print_help(FILE *out)
 {
 	fprintf(out, "Usage: hvctl VERB [OPTIONS] [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < N_VERBS; i++)
-		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(out, "  %-14s %s\n", verbs[i].name, verbs[i].summary);
 	fprintf(out, "\nGUEST is a name, an id or a uuid. 'hvctl VERB --help' tells more,\n"
 		     "hvctl(8) tells all.\n");
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hvctl pause, unpause, shutdown, reboot, destroy, mem-set: verbs that change
- * what a guest does.
+ * hvctl pause, unpause, shutdown, reboot, destroy, rename: verbs that change what a
+ * guest does.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -213,6 +212,23 @@ static bool ask_destroy(const struct domain *dom)
 	return !ret || ret == -ECONNRESET;
 }
 
+/* ROOT of a guest's ROOT/NAME/control. */
+static void root_of(const struct domain *dom, char root[PATH_MAX])
+{
+	snprintf(root, PATH_MAX, "%s", dom->socket);
+	*strrchr(root, '/') = '\0';
+	*strrchr(root, '/') = '\0';
+}
+
+static bool reachable(const struct domain *dom)
+{
+	if (!dom->socket)
+		cli_error("%s is not yours or not run by vmmd: expected a guest started by "
+			  "'hvctl create'",
+			  dom->name);
+	return dom->socket;
+}
+
 /*
  * The name is free again when the process is gone, which is a little after its
  * answer. A process descriptor cannot be mistaken for a later process of the
@@ -223,16 +239,9 @@ static int destroy(const struct domain *dom)
 	int pidfd, status = EXIT_OK;
 	char root[PATH_MAX];
 
-	if (!dom->socket) {
-		cli_error("%s is not yours or not run by vmmd: expected a guest started by "
-			  "'hvctl create'",
-			  dom->name);
+	if (!reachable(dom))
 		return EXIT_FAILED;
-	}
-	/* ROOT/NAME/control */
-	snprintf(root, sizeof(root), "%s", dom->socket);
-	*strrchr(root, '/') = '\0';
-	*strrchr(root, '/') = '\0';
+	root_of(dom, root);
 	pidfd = runtime_pidfd(root, dom->name);
 	if (pidfd == -ESRCH)
 		return EXIT_OK;
@@ -287,66 +296,62 @@ int verb_destroy(const struct verb *verb, int argc, char **argv)
 	return status;
 }
 
-/* MiB unless a unit follows. */
-static bool parse_memory(const char *text, uint64_t *mib)
+/* First the place, by which it is found; back again if the guest does not know. */
+static int rename_guest(const struct domain *dom, const char *name)
 {
-	char *end;
-	uint64_t n = strtoull(text, &end, 10);
+	char root[PATH_MAX], path[PATH_MAX + CONFIG_NAME_MAX + 16];
+	struct json_object *request = client_request("rename");
+	struct domain renamed = *dom;
+	int ret, fd, status = EXIT_FAILED;
 
-	if (!isdigit((unsigned char)*text))
-		goto bad;
-	switch (tolower((unsigned char)*end)) {
-	case 'k':
-		n /= 1024;
-		end++;
-		break;
-	case 'g':
-		n *= 1024;
-		end++;
-		break;
-	case 't':
-		n *= 1024 * 1024;
-		end++;
-		break;
-	case 'm':
-		end++;
-		break;
+	root_of(dom, root);
+	json_object_object_add(request, "name", json_object_new_string(name));
+	ret = runtime_rename(root, dom->name, name);
+	if (ret) {
+		json_object_put(request);
+		cli_error("%s: %s", name,
+			  ret == -EEXIST ? "a guest of that name runs" : strerror(-ret));
+		return EXIT_FAILED;
 	}
-	if (*end || !n || n > 1ull << 40)
-		goto bad;
-	*mib = n;
-	return true;
-bad:
-	cli_error("bad memory '%s': expected MiB, or a number with k, m, g or t", text);
-	return false;
+	snprintf(path, sizeof(path), "%s/%s/" RUNTIME_CONTROL, root, name);
+	renamed.socket = path;
+	fd = domain_connect(&renamed, CLIENT_SECONDS);
+	if (fd < 0) {
+		json_object_put(request);
+	} else {
+		status = domain_call(&renamed, fd, request, NULL, NULL);
+		close(fd);
+	}
+	if (status && runtime_rename(root, name, dom->name))
+		cli_error("%s: found under the new name, does not know it", name);
+	return status;
 }
 
-int verb_mem_set(const struct verb *verb, int argc, char **argv)
+int verb_rename(const struct verb *verb, int argc, char **argv)
 {
-	struct json_object *request;
 	struct domains all;
 	struct domain *dom;
-	uint64_t mib;
-	int opt, status, fd;
+	const char *name;
+	int opt, status;
 
 	opt = cli_option(verb, argc, argv, "", NULL, &status);
 	if (!opt)
 		return status;
 	if (argc - optind != 2)
-		return cli_usage(verb, "a guest and an amount are needed");
-	if (!parse_memory(argv[optind + 1], &mib))
+		return cli_usage(verb, "a guest and a name are needed");
+	name = argv[optind + 1];
+	if (!config_name_valid(name)) {
+		cli_error("bad name '%s': expected 1 to %d of A-Z a-z 0-9 _.:+-, not . or - first",
+			  name, CONFIG_NAME_MAX);
 		return EXIT_USAGE;
+	}
 	if (domains_get(&all))
 		return EXIT_FAILED;
 	dom = domains_find(&all, argv[optind]);
-	fd = dom ? domain_connect(dom, CLIENT_SECONDS) : -1;
-	status = dom ? EXIT_FAILED : EXIT_NO_GUEST;
-	if (fd >= 0) {
-		request = client_request("mem-set");
-		json_object_object_add(request, "mib", json_object_new_uint64(mib));
-		status = domain_call(dom, fd, request, NULL, NULL);
-		close(fd);
-	}
+	if (!dom)
+		status = EXIT_NO_GUEST;
+	else
+		status = reachable(dom) ? rename_guest(dom, name) : EXIT_FAILED;
 	domains_free(&all);
 	return status;
 }

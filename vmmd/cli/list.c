@@ -95,7 +95,7 @@ static struct json_object *domain_json(const struct domain *dom)
 			       json_object_new_string(domain_state_name(dom->state)));
 	json_object_object_add(json, "memory", json_object_new_uint64(dom->mem / MIB));
 	json_object_object_add(json, "maxmem", json_object_new_uint64(dom->maxmem / MIB));
-	json_object_object_add(json, "vcpus", json_object_new_uint64(dom->n_vcpus));
+	json_object_object_add(json, "vcpus", json_object_new_uint64(dom->n_online));
 	json_object_object_add(json, "time", json_object_new_double((double)dom->cpu_ns / 1e9));
 	json_object_object_add(json, "pid", json_object_new_int64(dom->pid));
 	if (dom->have_exits)
@@ -154,7 +154,7 @@ int verb_list(const struct verb *verb, int argc, char **argv)
 		for (size_t i = 0; i < sel.n; i++) {
 			const struct domain *dom = sel.which[i];
 
-			print_row(dom->name, dom->id, dom->mem, dom->n_vcpus, dom->state,
+			print_row(dom->name, dom->id, dom->mem, dom->n_online, dom->state,
 				  dom->cpu_ns, verbose ? dom->uuid : NULL);
 		}
 	}
@@ -228,15 +228,16 @@ static void format_affinity(pid_t tid, char *out, size_t size)
 
 static void print_vcpu(const struct domain *dom, const struct domain_vcpu *vcpu)
 {
-	bool active = dom->state <= DOMAIN_BLOCKED;
+	bool active = dom->state <= DOMAIN_BLOCKED && vcpu->online;
 	char affinity[64], cpu[12] = "-";
 
 	format_affinity(vcpu->tid, affinity, sizeof(affinity));
-	if (vcpu->cpu >= 0)
+	if (vcpu->cpu >= 0 && vcpu->online)
 		snprintf(cpu, sizeof(cpu), "%d", vcpu->cpu);
 	printf("%-32s %5u %5u %5s   %c%c%c %9.1f  %s\n", dom->name, dom->id, vcpu->id, cpu,
 	       active && vcpu->running ? 'r' : '-', active && !vcpu->running ? 'b' : '-',
-	       dom->state == DOMAIN_PAUSED ? 'p' : '-', (double)vcpu->cpu_ns / 1e9, affinity);
+	       dom->state == DOMAIN_PAUSED || !vcpu->online ? 'p' : '-', (double)vcpu->cpu_ns / 1e9,
+	       affinity);
 }
 
 static struct json_object *vcpus_json(const struct domain *dom)
@@ -252,6 +253,7 @@ static struct json_object *vcpus_json(const struct domain *dom)
 
 		format_affinity(vcpu->tid, affinity, sizeof(affinity));
 		json_object_object_add(entry, "id", json_object_new_uint64(vcpu->id));
+		json_object_object_add(entry, "online", json_object_new_boolean(vcpu->online));
 		json_object_object_add(entry, "cpu", json_object_new_int(vcpu->cpu));
 		json_object_object_add(entry, "running", json_object_new_boolean(vcpu->running));
 		json_object_object_add(entry, "time",

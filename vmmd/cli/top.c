@@ -181,7 +181,7 @@ static void format_row(const struct domain *dom, const struct rates *rates, char
 
 	snprintf(out, size, "%-20.20s %-8s %5.1f %6llu %3zu %6s %5s %5s %5s %5s", dom->name,
 		 domain_state_name(dom->state), rates->cpu, (unsigned long long)(dom->mem >> 20),
-		 dom->n_vcpus, human(rates->exits, exits), human(rates->net_in, rx),
+		 dom->n_online, human(rates->exits, exits), human(rates->net_in, rx),
 		 human(rates->net_out, tx), human(rates->disk_read, rd),
 		 human(rates->disk_written, wr));
 }
@@ -230,7 +230,7 @@ static void print_json(const struct domains *all, const struct samples *now,
 		json_object_object_add(entry, "memory",
 				       json_object_new_uint64(all->list[i].mem >> 20));
 		json_object_object_add(entry, "vcpus",
-				       json_object_new_uint64(all->list[i].n_vcpus));
+				       json_object_new_uint64(all->list[i].n_online));
 		for (size_t j = 0; j < sizeof(fields) / sizeof(*fields); j++)
 			json_object_object_add(entry, fields[j].key,
 					       json_object_new_double(fields[j].value));
