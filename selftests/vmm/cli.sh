@@ -9,7 +9,8 @@
 plan 61
 
 verbs="create list console pause unpause shutdown reboot destroy mem-set top
-vcpu-list info events log net domid domname"
+vcpu-list info events log net domid domname mem-max vcpu-set sysrq trigger uptime
+block-list block-attach block-detach network-list network-attach network-detach"
 
 # ---------------------------------------------------------------- the words
 

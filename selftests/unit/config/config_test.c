@@ -5,6 +5,7 @@
  * Anything the parser prints differently from these files is a failure.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,6 +248,41 @@ static void report(bool ok, const char *dir, const char *name)
 	failed += !ok;
 }
 
+/* A disk or card by itself, as attached to a guest that runs. */
+static bool devices_alone(void)
+{
+	static const char *const bad[][2] = {
+		{"/a,raw,xvda,z", "<command line>:1:1: unknown access 'z'"},
+		{"/a", "disk has no virtual device"},
+		{"", "disk has no virtual device"},
+		{"format=raw,vdev=xvda", "disk has no target"},
+		{",empty,hdc,ro,cdrom", "drive hdc is empty"},
+		{"/a,qcow2,xvda,w", "only raw images"},
+		{"/a,raw,sdxyz,w", "bad virtual device"},
+	};
+	struct config_error err;
+	struct config cfg;
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		ok = ok && config_parse_disk(bad[i][0], &cfg, &err) == -EINVAL &&
+		     strstr(err.text, bad[i][1]) && !cfg.n_disks;
+	ok = ok && !config_parse_disk("format=raw,vdev=xvdb,access=ro,target=/a,b", &cfg, &err) &&
+	     cfg.n_disks == 1 && !strcmp(cfg.disks[0].path, "/a,b") && cfg.disks[0].readonly &&
+	     !strcmp(cfg.disks[0].vdev, "xvdb") && cfg.disks[0].discard;
+	config_free(&cfg);
+	ok = ok && config_parse_vif("mac=1", &cfg, &err) == -EINVAL && strstr(err.text, "bad mac");
+	ok = ok && config_parse_vif("frob=1", &cfg, &err) == -EINVAL &&
+	     strstr(err.text, "unknown option");
+	ok = ok && !config_parse_vif("", &cfg, &err) && cfg.n_vifs == 1 &&
+	     !memcmp(cfg.vifs[0].mac, "\x00\x16\x3e", 3);
+	config_free(&cfg);
+	ok = ok && !config_parse_vif("bridge=br7,rate=1MB/s,model=e1000", &cfg, &err) &&
+	     !strcmp(cfg.vifs[0].bridge, "br7") && cfg.vifs[0].rate == 1000000;
+	config_free(&cfg);
+	return ok;
+}
+
 int main(void)
 {
 	static const char *const dirs[] = {"fail", "pass"};
@@ -262,7 +298,7 @@ int main(void)
 			return 1;
 		}
 	}
-	printf("TAP version 13\n1..%d\n", n[0] + n[1] + 3);
+	printf("TAP version 13\n1..%d\n", n[0] + n[1] + 4);
 	for (int d = 0; d < 2; d++) {
 		for (int i = 0; i < n[d]; i++) {
 			report(run(dirs[d], files[d][i]->d_name, d == 1), dirs[d],
@@ -273,6 +309,7 @@ int main(void)
 	}
 	report(macs_stable(), "", "addresses follow from the uuid");
 	report(uuids_random(), "", "a uuid is made when none is given");
+	report(devices_alone(), "", "a disk and a card by themselves");
 	report(odd_files(), "", "odd files are refused");
 	return failed ? 1 : 0;
 }

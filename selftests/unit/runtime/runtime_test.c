@@ -110,6 +110,31 @@ static void test_life(void)
 	runtime_release(&a, true);
 }
 
+static void test_rename(void)
+{
+	char err[RUNTIME_ERROR_LEN], root[PATH_MAX];
+	struct runtime a, b;
+
+	runtime_root(root);
+	if (runtime_claim(&a, "old", err) || runtime_claim(&b, "other", err))
+		exit(1);
+	report(runtime_rename(root, "old", "other") == -EEXIST && runtime_alive(root, "old"),
+	       "no guest gets the name of a live one");
+	report(runtime_rename(root, "none", "new") == -ENOENT, "nobody is not renamed");
+	runtime_release(&b, true);
+	report(!runtime_rename(root, "old", "other") && runtime_alive(root, "other") &&
+		       !exists("old") && live() == 1,
+	       "a guest gets that of one that is gone");
+	report(exists(RUNTIME_LOG_DIR "/other.log") && exists(RUNTIME_LOG_DIR "/other.log.1") &&
+		       !exists(RUNTIME_LOG_DIR "/old.log"),
+	       "its log goes along, the other's is kept");
+	report(runtime_claim(&b, "other", err) == -EEXIST, "the new name is taken");
+	/* vmmd is told; it then releases what it has. */
+	snprintf(a.name, sizeof(a.name), "other");
+	runtime_release(&a, false);
+	report(live() == 0 && !exists("other"), "and goes with the guest");
+}
+
 static void test_death(void)
 {
 	char err[RUNTIME_ERROR_LEN], root[PATH_MAX];
@@ -225,8 +250,9 @@ int main(void)
 			   setresuid(NOBODY, NOBODY, NOBODY)))
 		return 1;
 	setenv("XDG_RUNTIME_DIR", base, 1);
-	printf("TAP version 13\n1..23\n");
+	printf("TAP version 13\n1..29\n");
 	test_life();
+	test_rename();
 	test_death();
 	test_numbers();
 	test_traps();
