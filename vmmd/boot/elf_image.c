@@ -5,7 +5,8 @@
 
 #include "boot/elf_image.h"
 
-#define XEN_NOTE_NAME "Xen"
+#define XEN_NOTE_NAME	 "Xen"
+#define XEN_NOTE_SECTION ".note.Xen"
 /* Far more than a kernel has, few enough to look at all of them. */
 #define SHDRS_MAX 1024
 
@@ -83,12 +84,14 @@ static Elf64_Shdr elf_shdr(const struct elf_image *img, u32 i)
 /**
  * struct elf_walk - a walk through notes
  * @img: the image
+ * @any_owner: all notes are Xen's, whatever their name
  * @fn: called for each of Xen's
  * @opaque: its argument
  * @found: so many were there
  */
 struct elf_walk {
 	const struct elf_image *img;
+	bool any_owner;
 	elf_note_fn fn;
 	void *opaque;
 	u32 found;
@@ -112,8 +115,8 @@ static int elf_walk_notes(struct elf_walk *walk, u64 offset, u64 left)
 		desc_len = ALIGN_UP((u64)note.n_descsz, 4);
 		if (name_len > left || desc_len > left - name_len)
 			break;
-		if (note.n_namesz == sizeof(XEN_NOTE_NAME) &&
-		    !memcmp(p, XEN_NOTE_NAME, sizeof(XEN_NOTE_NAME))) {
+		if (walk->any_owner || (note.n_namesz == sizeof(XEN_NOTE_NAME) &&
+					!memcmp(p, XEN_NOTE_NAME, sizeof(XEN_NOTE_NAME)))) {
 			walk->fn(walk->opaque, note.n_type, p + name_len, note.n_descsz);
 			walk->found++;
 		}
@@ -121,6 +124,18 @@ static int elf_walk_notes(struct elf_walk *walk, u64 offset, u64 left)
 		left -= name_len + desc_len;
 	}
 	return 0;
+}
+
+/* GNU Mach 1.8 names the owner of its notes "name"; their section says whose they are. */
+static int elf_walk_named(struct elf_walk *walk)
+{
+	const u8 *data;
+	u64 len;
+
+	if (!elf_image_section(walk->img, XEN_NOTE_SECTION, &data, &len))
+		return 0;
+	walk->any_owner = true;
+	return elf_walk_notes(walk, (u64)(data - walk->img->map), len);
 }
 
 int elf_image_notes(const struct elf_image *img, elf_note_fn fn, void *opaque, const char **why)
@@ -143,6 +158,8 @@ int elf_image_notes(const struct elf_image *img, elf_note_fn fn, void *opaque, c
 				ret = elf_walk_notes(&walk, sh.sh_offset, sh.sh_size);
 		}
 	}
+	if (!walk.found && !ret)
+		ret = elf_walk_named(&walk);
 	return ret ? elf_bad(why, "ELF notes reach beyond the file") : 0;
 }
 

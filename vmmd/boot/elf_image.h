@@ -72,7 +72,8 @@ typedef void (*elf_note_fn)(void *opaque, u32 type, const u8 *desc, u32 len);
  * @why: what is wrong
  *
  * Notes should be in a segment; where none of Xen's is in one, those in
- * sections are taken, which is how GNU Mach carries them.
+ * sections are taken, and at last all of the section ".note.Xen", which is how
+ * GNU Mach carries them.
  * Return: 0, or -ENOEXEC with a reason in @why.
  */
 int elf_image_notes(const struct elf_image *img, elf_note_fn fn, void *opaque, const char **why);

@@ -145,38 +145,92 @@ static int pv_load_ramdisk(const struct pv_domain *d)
  * does not return: it finds RCX, R11 and RAX on the stack below what the kernel
  * pushed, struct iret_context.
  */
+static const u8 pv_call[] = {
+	0x51,		     /* push %rcx */
+	0x41, 0x53,	     /* push %r11 */
+	0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
+	0x0f, 0x05,	     /* syscall */
+	0x41, 0x5b,	     /* pop %r11 */
+	0x59,		     /* pop %rcx */
+	0xc3,		     /* ret */
+};
+static const u8 pv_iret[] = {
+	0x51,		     /* push %rcx */
+	0x41, 0x53,	     /* push %r11 */
+	0x50,		     /* push %rax */
+	0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
+	0x0f, 0x05,	     /* syscall */
+};
+
+/*
+ * The same for a kernel that may have written SYSCALL's MSRs: to the vCPU's own
+ * gate, which is at a distance from its GDT, with what SYSCALL would have put into
+ * RCX and R11, and RFLAGS.IF clear.
+ */
+static const u8 pv_far_call[] = {
+	0x51,		     /* push %rcx */
+	0x41, 0x53,	     /* push %r11 */
+	0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
+	0xe8, 0,    0, 0, 0, /* call GATE */
+	0x41, 0x5b,	     /* pop %r11 */
+	0x59,		     /* pop %rcx */
+	0xc3,		     /* ret */
+};
+static const u8 pv_far_iret[] = {
+	0x51,		     /* push %rcx */
+	0x41, 0x53,	     /* push %r11 */
+	0x50,		     /* push %rax */
+	0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
+	0xe8, 0,    0, 0, 0, /* call GATE */
+};
+static const u8 pv_gate[] = {
+	0x59,				       /* pop %rcx */
+	0x9c,				       /* pushfq */
+	0x41, 0x5b,			       /* pop %r11 */
+	0xfa,				       /* cli */
+	0x50,				       /* push %rax: room */
+	0x0f, 0x01, 0x44, 0x24, 0xfe,	       /* sgdt -2(%rsp): the base comes to be at (%rsp) */
+	0x48, 0x81, 0x04, 0x24, 0,    0, 0, 0, /* addq $DISTANCE,(%rsp) */
+	0xc3,				       /* ret */
+};
+#define PV_GATE_DISTANCE 15
+/* An entry that no hypercall has. */
+#define PV_GATE_ENTRY (HYPERCALLS - 1)
+
 static void pv_write_hypercall_page(const struct pv_domain *d)
 {
-	static const u8 call[] = {
-		0x51,		     /* push %rcx */
-		0x41, 0x53,	     /* push %r11 */
-		0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
-		0x0f, 0x05,	     /* syscall */
-		0x41, 0x5b,	     /* pop %r11 */
-		0x59,		     /* pop %rcx */
-		0xc3,		     /* ret */
-	};
-	static const u8 iret[] = {
-		0x51,		     /* push %rcx */
-		0x41, 0x53,	     /* push %r11 */
-		0x50,		     /* push %rax */
-		0xb8, 0,    0, 0, 0, /* mov $NUMBER,%eax */
-		0x0f, 0x05,	     /* syscall */
-	};
-	const u64 call_number = 4, iret_number = 5;
 	u64 pfn = (d->kernel.hypercall_page - d->kernel.virt_base) / GUEST_PAGE_SIZE;
-	u8 *entry = pv_page(d->vm, pfn);
-	u32 i;
+	u8 *page = pv_page(d->vm, pfn), *entry = page;
+	bool far = !d->kernel.keeps_lstar;
+	const u8 *code;
+	u32 i, n, number_at, relative;
 
-	memset(entry, INSN_INT3, GUEST_PAGE_SIZE);
+	memset(page, INSN_INT3, GUEST_PAGE_SIZE);
 	for (i = 0; i < HYPERCALLS; i++, entry += HYPERCALL_BYTES) {
 		if (i == __HYPERVISOR_iret) {
-			memcpy(entry, iret, sizeof(iret));
-			memcpy(entry + iret_number, &i, sizeof(i));
+			code = far ? pv_far_iret : pv_iret;
+			n = far ? sizeof(pv_far_iret) : sizeof(pv_iret);
+			number_at = 5;
 		} else {
-			memcpy(entry, call, sizeof(call));
-			memcpy(entry + call_number, &i, sizeof(i));
+			code = far ? pv_far_call : pv_call;
+			n = far ? sizeof(pv_far_call) : sizeof(pv_call);
+			number_at = 4;
 		}
+		memcpy(entry, code, n);
+		memcpy(entry + number_at, &i, sizeof(i));
+		if (far) {
+			/* Behind the number: opcode, distance from the next instruction. */
+			number_at += sizeof(i) + 1;
+			relative = (PV_GATE_ENTRY - i) * HYPERCALL_BYTES - number_at -
+				   (u32)sizeof(relative);
+			memcpy(entry + number_at, &relative, sizeof(relative));
+		}
+	}
+	if (far) {
+		entry = page + PV_GATE_ENTRY * HYPERCALL_BYTES;
+		memcpy(entry, pv_gate, sizeof(pv_gate));
+		memcpy(entry + PV_GATE_DISTANCE, &d->params->hypercall_gate,
+		       sizeof(d->params->hypercall_gate));
 	}
 }
 

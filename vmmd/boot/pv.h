@@ -26,6 +26,7 @@ struct vm;
  * @shared_info: GPA of the shared_info page, outside of those pages
  * @store_port: event channel of xenstore
  * @console_port: event channel of the console
+ * @hypercall_gate: where hypercalls go, in bytes from the base of a vCPU's GDT
  * @l4_slot: first L4 entry of the hypervisor's range, 256
  * @l4_entries: entries to put there in the first L4
  * @nr_l4_entries: how many
@@ -35,6 +36,7 @@ struct pv_params {
 	u64 shared_info;
 	u32 store_port;
 	u32 console_port;
+	u32 hypercall_gate;
 	u32 l4_slot;
 	const u64 *l4_entries;
 	u32 nr_l4_entries;

@@ -32,6 +32,7 @@ struct pv_text {
  * @has: the note is there
  * @features: content of FEATURES
  * @version: content of XEN_VERSION
+ * @guest_os: content of GUEST_OS
  * @legacy: all of this comes from the string
  * @broken: a number that is none
  */
@@ -40,6 +41,7 @@ struct pv_notes {
 	bool has[XEN_ELFNOTE_MAX + 1];
 	struct pv_text features;
 	struct pv_text version;
+	struct pv_text guest_os;
 	bool legacy;
 	bool broken;
 };
@@ -113,6 +115,9 @@ static void pv_note(void *opaque, u32 type, const u8 *desc, u32 len)
 		break;
 	case XEN_ELFNOTE_XEN_VERSION:
 		notes->version = pv_text(desc, len);
+		break;
+	case XEN_ELFNOTE_GUEST_OS:
+		notes->guest_os = pv_text(desc, len);
 		break;
 	}
 }
@@ -345,6 +350,7 @@ int pv_elf_read(struct pv_elf *kernel, const char *path, const u8 *map, u64 len)
 	kernel->entry = notes.has[XEN_ELFNOTE_ENTRY] ? notes.number[XEN_ELFNOTE_ENTRY] : elf.entry;
 	kernel->has_hypercall_page = notes.has[XEN_ELFNOTE_HYPERCALL_PAGE];
 	kernel->hypercall_page = notes.number[XEN_ELFNOTE_HYPERCALL_PAGE];
+	kernel->keeps_lstar = pv_text_is(notes.guest_os, "linux");
 	kernel->has_init_p2m = notes.has[XEN_ELFNOTE_INIT_P2M];
 	kernel->init_p2m = notes.number[XEN_ELFNOTE_INIT_P2M];
 	kernel->mod_start_pfn = notes.number[XEN_ELFNOTE_MOD_START_PFN];

@@ -33,6 +33,7 @@ struct pv_segment {
  * @entry: virtual address of the entry point, inside the kernel
  * @has_hypercall_page: the kernel has set a page aside for entry code
  * @hypercall_page: its virtual address, page-aligned, inside the kernel
+ * @keeps_lstar: the kernel does not write SYSCALL's MSRs, which Xen would ignore
  * @has_init_p2m: the kernel wants its P2M away from all else
  * @init_p2m: virtual address for it, page-aligned
  * @mod_start_pfn: the kernel finds a ramdisk by PFN
@@ -46,6 +47,7 @@ struct pv_elf {
 	u64 entry;
 	bool has_hypercall_page;
 	u64 hypercall_page;
+	bool keeps_lstar;
 	bool has_init_p2m;
 	u64 init_p2m;
 	bool mod_start_pfn;

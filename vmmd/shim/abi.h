@@ -135,6 +135,7 @@ struct shim_info {
  * @entry: where a vCPU starts, with its number in RDI
  * @stubs: the entry points, to be copied to each vCPU's SHIM_VCPU_STUBS
  * @stubs_end: their end and that of the data behind them
+ * @hypercall: the one among them for hypercalls
  * @image_end: end of the image and of what has to be zero behind it
  * @info: filled by vmmd
  */
@@ -142,6 +143,7 @@ struct shim_header {
 	uint64_t entry;
 	uint64_t stubs;
 	uint64_t stubs_end;
+	uint64_t hypercall;
 	uint64_t image_end;
 	struct shim_info info;
 };

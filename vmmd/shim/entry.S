@@ -18,10 +18,14 @@
 #include "stubs.h"
 
 #define RFLAGS_IF 0x200
+#define RFLAGS_RF 0x10000
 #define IRET_NR	  23	/* __HYPERVISOR_iret, which is C in xen.h */
 
 /* The field at offset @off of this vCPU's struct vcpu. */
 #define V(off) (vcpu_data + (off))(%rip)
+
+/* The end of the vCPU's own stack, which the guest's entries do not use. */
+#define OWN_STACK V(SHIM_VCPU_END - SHIM_VCPU_DATA)
 
 	.section .stubs, "ax"
 	.balign	4096
@@ -38,7 +42,9 @@ stubs:
 	mov	V(V_INFO), %r11
 	movzbl	INFO_MASK(%r11), %ecx
 	mov	%ecx, (\hw + 12)(%rsp)		/* beside CS */
-	shl	$9, %ecx
+	neg	%ecx				/* a mask is all but 0 */
+	sbb	%ecx, %ecx
+	and	$RFLAGS_IF, %ecx
 	xor	%ecx, (\hw + 16)(%rsp)		/* RFLAGS.IF = !mask */
 	movzbl	V(V_TRAP_MASK + \trap), %ecx
 	or	%cl, INFO_MASK(%r11)
@@ -80,6 +86,18 @@ stubs:
 	call	*V(V_EXCEPTION_FN)
 	test	%al, %al
 	restore_regs
+.endm
+
+/* Move R11, RCX and what the CPU pushed before them to the stack that ends at R11. */
+.macro copy_frame words
+	sub	$(8 * (\words + 2)), %r11
+	.set	word, 0
+	.rept	\words + 2
+	mov	(8 * word)(%rsp), %rcx
+	mov	%rcx, (8 * word)(%r11)
+	.set	word, word + 1
+	.endr
+	mov	%r11, %rsp
 .endm
 
 /* No error code, nothing for the shim to do. */
@@ -144,7 +162,43 @@ stub_\vector:
 .endm
 
 	plain	0 0
-	plain	1 1
+
+	/*
+	 * #DB can come where nothing else does: behind a SYSCALL, in front of our
+	 * first instruction, on the program's stack (MOV SS in front of it puts off
+	 * a data breakpoint; TF does it on some CPUs). So it has a stack of its own,
+	 * what hits the shim is dropped, all else is moved to where it belongs.
+	 */
+	.balign 16
+stub_1:
+	push	%r11
+	push	%rcx
+	testb	$3, F_CS(%rsp)
+	jnz	2f
+	mov	F_RIP(%rsp), %r11
+	shr	$39, %r11
+	cmp	$(SHIM_VA >> 39), %r11
+	je	3f
+	mov	F_RSP(%rsp), %r11
+	and	$-16, %r11
+	jmp	4f
+2:
+	cmpb	$0, V(V_USER_PGD)
+	je	1f
+	mov	V(V_KERNEL_CR3), %rcx
+	mov	%rcx, %cr3
+1:
+	mov	V(V_KERNEL_SP), %r11
+4:
+	copy_frame HW_WORDS
+	to_guest 1 16
+3:
+	/* RF: an instruction breakpoint here would hit for ever. */
+	orl	$RFLAGS_RF, F_RFLAGS(%rsp)
+	pop	%rcx
+	pop	%r11
+	iretq
+
 	.balign 16
 stub_2:	/* An NMI; one of the host never gets here, and none is asked for. */
 	iretq
@@ -185,14 +239,11 @@ stub_14:
 	push	%rcx
 	testb	$3, 32(%rsp)
 	jnz	2f
-	/* In the shim itself, or a write where the page is read-only? */
+	/* In the shim itself? */
 	mov	24(%rsp), %r11
 	shr	$39, %r11
 	cmp	$(SHIM_VA >> 39), %r11
-	je	1f
-	cmpb	$3, 16(%rsp)
 	jne	2f
-1:
 	ask_first 14
 	jz	2f
 	pop	%rcx
@@ -275,16 +326,23 @@ deliver:
 
 /*
  * From the kernel's half of the address space it is a hypercall, from the
- * other one a system call: RCX is where it returns to.
+ * other one a system call: RCX is where it returns to. Hypercalls run on the
+ * vCPU's own stack: PV GRUB, on its way to another kernel, has none for a while.
  */
 	.balign 16
 	.global	stub_syscall
 stub_syscall:
 	test	%rcx, %rcx
 	jns	system_call
+	/* A kernel that has no callback for system calls may be anywhere. */
+	.global	stub_hypercall
+stub_hypercall:
 	cmp	$IRET_NR, %eax
 	je	iret
 
+	mov	%rsp, V(V_SCRATCH)
+	lea	OWN_STACK, %rsp
+	pushq	V(V_SCRATCH)
 	push	%r11
 	push	%rcx
 	push	%rdi
@@ -311,6 +369,7 @@ stub_syscall:
 1:
 	pop	%rcx
 	pop	%r11
+	pop	%rsp
 	sti
 	jmp	*%rcx
 
@@ -318,6 +377,7 @@ stub_syscall:
 2:
 	pop	%rcx
 	pop	%r11
+	pop	%rsp
 	mov	%rsp, V(V_SCRATCH)
 	and	$-16, %rsp
 	pushq	$SHIM_SS
@@ -422,21 +482,12 @@ stub_iretq:
  * CPU pushes then must not go to the kernel's stack, which is not there: TSS.RSP0
  * is a stack of the vCPU's own, and frames are copied between the two.
  */
-#define USER_STACK (vcpu_data + SHIM_VCPU_END - SHIM_VCPU_DATA)(%rip)
-
 /* From CPL 3, with R11 and RCX pushed on top of @words by the CPU. */
 .macro to_kernel_stack words
 	mov	V(V_KERNEL_CR3), %rcx
 	mov	%rcx, %cr3
 	mov	V(V_KERNEL_SP), %r11
-	sub	$(8 * (\words + 2)), %r11
-	.set	word, 0
-	.rept	\words + 2
-	mov	(8 * word)(%rsp), %rcx
-	mov	%rcx, (8 * word)(%r11)
-	.set	word, word + 1
-	.endr
-	mov	%r11, %rsp
+	copy_frame \words
 .endm
 
 .macro from_user vector words
@@ -450,7 +501,7 @@ user_\vector:
 	jmp	in_\vector
 .endm
 
-	.irp	v, 0,1,3,4,5,7,9,15,16,19,20,22,23,24,25,26,27,28,29,30,31,128,240,241,242
+	.irp	v, 0,3,4,5,7,9,15,16,19,20,22,23,24,25,26,27,28,29,30,31,128,240,241,242
 	from_user \v HW_WORDS
 	.endr
 	.irp	v, 10,11,12,13,14,17,21
@@ -477,7 +528,8 @@ user_6:
 	to_kernel_stack HW_WORDS
 	jmp	in_6
 
-	/* These have their own stack, and do not go to the guest. */
+	/* These have their own stack. */
+	.set	user_1, stub_1
 	.set	user_2, stub_2
 	.set	user_8, stub_8
 	.set	user_18, stub_18
@@ -486,7 +538,7 @@ user_6:
 to_user:
 	mov	%rcx, V(V_SCRATCH)
 	mov	%r11, V(V_SCRATCH2)
-	lea	USER_STACK, %r11
+	lea	OWN_STACK, %r11
 	sub	$(8 * HW_WORDS), %r11
 	.set	word, 0
 	.rept	HW_WORDS

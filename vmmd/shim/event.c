@@ -266,9 +266,12 @@ static long op_send(struct vcpu *v, const struct evtchn_send *op)
 static long op_status(struct evtchn_status *op)
 {
 	static const u8 status[] = {
-		[PORT_FREE] = EVTCHNSTAT_closed,       [PORT_UNBOUND] = EVTCHNSTAT_unbound,
-		[PORT_DOMAIN] = EVTCHNSTAT_interdomain, [PORT_VIRQ] = EVTCHNSTAT_virq,
-		[PORT_IPI] = EVTCHNSTAT_ipi,	       [PORT_RESERVED] = EVTCHNSTAT_closed,
+		[PORT_FREE] = EVTCHNSTAT_closed,
+		[PORT_UNBOUND] = EVTCHNSTAT_unbound,
+		[PORT_DOMAIN] = EVTCHNSTAT_interdomain,
+		[PORT_VIRQ] = EVTCHNSTAT_virq,
+		[PORT_IPI] = EVTCHNSTAT_ipi,
+		[PORT_RESERVED] = EVTCHNSTAT_closed,
 	};
 	const struct port *p = &ports[op->port];
 

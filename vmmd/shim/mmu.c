@@ -149,9 +149,8 @@ static int store_pte(u64 ptr, u64 val, bool keep_ad)
 		return 0;
 	}
 	old = __atomic_load_n(pte, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(pte, &old,
-					    val | (old & (PTE_ACCESSED | PTE_DIRTY)), true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(pte, &old, val | (old & (PTE_ACCESSED | PTE_DIRTY)),
+					    true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
 	return 0;
 }

@@ -143,7 +143,7 @@ long hv_sched_op_compat(struct vcpu *v, const u64 a[5])
 	case SCHEDOP_block:
 		return block(v);
 	case SCHEDOP_shutdown:
-		shut_down((u32)a[1]);
+		shut_down((u8)a[1]);
 	default:
 		return -ENOSYS;
 	}

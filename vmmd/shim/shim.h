@@ -15,7 +15,8 @@
  * clock.c	time and timers
  * trap.c	exceptions that the guest need not see, or that end it
  *
- * All of it runs with RFLAGS.IF clear, on the guest's kernel stack.
+ * All of it runs with RFLAGS.IF clear: hypercalls on the vCPU's own stack,
+ * exceptions on the guest's.
  */
 #ifndef VMMD_SHIM_H
 #define VMMD_SHIM_H
@@ -186,7 +187,8 @@ extern struct shim_header shim_header;
 #define shim_info (shim_header.info)
 
 extern const u8 stubs[], stubs_end[];
-extern const u8 stub_syscall[], stub_syscall32[], stub_iretq[], stub_no_handlers[];
+extern const u8 stub_syscall[], stub_hypercall[], stub_syscall32[], stub_iretq[],
+	stub_no_handlers[];
 extern const u8 user_syscall[], user_syscall32[], user_iretq[];
 extern const u8 guest_copy_end[], guest_copy_fault[];
 
@@ -262,10 +264,7 @@ static inline u64 rdmsr(u32 msr)
 
 static inline void wrmsr(u32 msr, u64 value)
 {
-	asm volatile("wrmsr"
-		     :
-		     : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32))
-		     : "memory");
+	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
 static inline u64 read_cr3(void)
@@ -368,6 +367,7 @@ void vcpu_wait_up(struct vcpu *v) __attribute__((noreturn));
 /* trap.c */
 void debug_text(const char *text, size_t len);
 void trap_init(struct vcpu *v);
+void trap_set_syscall(struct vcpu *v, u64 address);
 void trap_set_stack(struct vcpu *v, u64 sp);
 void trap_set(struct vcpu *v, const struct trap_info *t);
 

@@ -12,19 +12,35 @@ struct shim_header shim_header __attribute__((section(".header"))) = {
 	.entry = (u64)shim_start,
 	.stubs = (u64)stubs,
 	.stubs_end = (u64)stubs_end,
+	.hypercall = (u64)stub_hypercall,
 	.image_end = (u64)image_end,
 };
 
 /* The local APIC's registers as MSRs (SDM vol. 3, 11.12.1.2). */
-#define X2APIC_SPIV	     0x80f
-#define X2APIC_LVT_TIMER     0x832
-#define APIC_ON_SPURIOUS     0x1ff
-#define APIC_TIMER_TSC	     (2 << 17) /* TSC-deadline mode */
+#define X2APIC_SPIV	 0x80f
+#define X2APIC_LVT_TIMER 0x832
+#define APIC_ON_SPURIOUS 0x1ff
+#define APIC_TIMER_TSC	 (2 << 17) /* TSC-deadline mode */
 
 static void apic_init(void)
 {
 	wrmsr(X2APIC_SPIV, APIC_ON_SPURIOUS);
 	wrmsr(X2APIC_LVT_TIMER, SHIM_VEC_TIMER | APIC_TIMER_TSC);
+}
+
+#define CPUID_XSAVE (1U << 26)
+
+/* Under Xen XSAVE is on before a kernel begins; GNU Mach counts on it. */
+static void xsave_on(void)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+	u64 cr4;
+
+	asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	if (!(ecx & CPUID_XSAVE))
+		return;
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 | X86_CR4_OSXSAVE));
 }
 
 #define MSR_FS_BASE	   0xc0000100
@@ -42,11 +58,25 @@ void vcpu_load(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	const struct cpu_user_regs *r = &c->user_regs;
 	struct guest_regs regs = {
-		.rax = r->rax, .rbx = r->rbx, .rcx = r->rcx, .rdx = r->rdx,
-		.rsi = r->rsi, .rdi = r->rdi, .rbp = r->rbp,
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11,
-		.r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-		.rip = r->rip, .cs = SHIM_CS, .ss = SHIM_SS, .rsp = r->rsp,
+		.rax = r->rax,
+		.rbx = r->rbx,
+		.rcx = r->rcx,
+		.rdx = r->rdx,
+		.rsi = r->rsi,
+		.rdi = r->rdi,
+		.rbp = r->rbp,
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rip = r->rip,
+		.cs = SHIM_CS,
+		.ss = SHIM_SS,
+		.rsp = r->rsp,
 		.rflags = (r->rflags & ~(u64)X86_EFLAGS_IOPL) | X86_EFLAGS_IF | X86_EFLAGS_FIXED,
 	};
 	u32 i;
@@ -61,7 +91,7 @@ void vcpu_load(struct vcpu *v, const struct vcpu_guest_context *c)
 	trap_set_stack(v, c->kernel_sp);
 	v->event = c->event_callback_eip;
 	v->failsafe = c->failsafe_callback_eip;
-	v->syscall = c->syscall_callback_eip;
+	trap_set_syscall(v, c->syscall_callback_eip);
 	wrmsr(MSR_FS_BASE, c->fs_base);
 	wrmsr(MSR_GS_BASE, c->gs_base_kernel);
 	wrmsr(MSR_KERNEL_GS_BASE, c->gs_base_user);
@@ -107,6 +137,7 @@ void shim_start(u32 id)
 	v->timer = NEVER;
 	v->poll_until = NEVER;
 	trap_init(v);
+	xsave_on();
 	apic_init();
 	clock_init_vcpu(v);
 	if (id)

@@ -7,31 +7,31 @@
 #define VMMD_SHIM_STUBS_H
 
 /* struct vcpu, the part that entry.S uses */
-#define V_INFO		0x00
-#define V_KERNEL_SP	0x08
-#define V_SCRATCH	0x10
-#define V_SYSCALL	0x18
-#define V_SYSCALL32	0x20
-#define V_EVENT		0x28
-#define V_HYPERCALL_FN	0x30
-#define V_INTERRUPT_FN	0x38
-#define V_EXCEPTION_FN	0x40
-#define V_FATAL_FN	0x48
-#define V_UNHANDLED_FN	0x50
-#define V_HALTED	0x58
-#define V_SYSCALL_MASK	0x59
+#define V_INFO		 0x00
+#define V_KERNEL_SP	 0x08
+#define V_SCRATCH	 0x10
+#define V_SYSCALL	 0x18
+#define V_SYSCALL32	 0x20
+#define V_EVENT		 0x28
+#define V_HYPERCALL_FN	 0x30
+#define V_INTERRUPT_FN	 0x38
+#define V_EXCEPTION_FN	 0x40
+#define V_FATAL_FN	 0x48
+#define V_UNHANDLED_FN	 0x50
+#define V_HALTED	 0x58
+#define V_SYSCALL_MASK	 0x59
 #define V_SYSCALL32_MASK 0x5a
-#define V_USER_PGD	0x5b
-#define V_USER_CR3	0x60
-#define V_KERNEL_CR3	0x68
-#define V_SCRATCH2	0x70
-#define V_TRAP		0x78
-#define V_TRAP_MASK	(V_TRAP + 8 * TRAPS)
+#define V_USER_PGD	 0x5b
+#define V_USER_CR3	 0x60
+#define V_KERNEL_CR3	 0x68
+#define V_SCRATCH2	 0x70
+#define V_TRAP		 0x78
+#define V_TRAP_MASK	 (V_TRAP + 8 * TRAPS)
 
 /* Exceptions 0-31, and the software interrupt that Linux and Mach have. */
-#define TRAPS	    33
-#define TRAP_INT80  32
-#define INT80	    0x80
+#define TRAPS	   33
+#define TRAP_INT80 32
+#define INT80	   0x80
 /* What the CPU pushes, in words; some exceptions add an error code. */
 #define HW_WORDS 5
 /* Bytes from one default handler to the next. */

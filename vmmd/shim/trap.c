@@ -24,6 +24,8 @@
 
 /* Vectors with a stack of their own: the guest's may be what is wrong. */
 #define IST_FAULTS 1
+#define IST_DEBUG  2
+#define VEC_DB	   1
 #define VEC_NMI	   2
 #define VEC_UD	   6
 #define VEC_DF	   8
@@ -59,14 +61,18 @@ static struct gate *idt(const struct vcpu *v)
 
 static void set_gate(struct vcpu *v, u64 vector, u64 address)
 {
-	bool own_stack = vector == VEC_NMI || vector == VEC_DF || vector == VEC_MC;
+	u8 ist = 0;
 
+	if (vector == VEC_DB)
+		ist = IST_DEBUG;
+	else if (vector == VEC_NMI || vector == VEC_DF || vector == VEC_MC)
+		ist = IST_FAULTS;
 	idt(v)[vector] = (struct gate){
 		.offset_low = (u16)address,
 		.offset_mid = (u16)(address >> 16),
 		.offset_high = (u32)(address >> 32),
 		.selector = SHIM_CS,
-		.ist = own_stack ? IST_FAULTS : 0,
+		.ist = ist,
 		.type = GATE_INTERRUPT,
 	};
 }
@@ -109,6 +115,7 @@ void trap_init(struct vcpu *v)
 	u32 i;
 
 	init_gdt(v);
+	vcpu_tss(v)->ist[IST_DEBUG - 1] = (u64)vcpu_part(v, SHIM_VCPU_STACK + PAGE_SIZE);
 	vcpu_tss(v)->ist[IST_FAULTS - 1] = (u64)vcpu_part(v, SHIM_VCPU_STACK + 2 * PAGE_SIZE);
 	vcpu_tss(v)->io_map = sizeof(struct tss);
 	for (i = 0; i < TRAPS; i++)
@@ -120,7 +127,7 @@ void trap_init(struct vcpu *v)
 			 stub_address(v, (void *)(v->user_pgd ? stub->user_pgd : stub->plain)));
 
 	wrmsr(MSR_STAR, (u64)0xe023 << 48 | (u64)SHIM_CS << 32);
-	wrmsr(MSR_LSTAR, stub_address(v, v->user_pgd ? user_syscall : stub_syscall));
+	wrmsr(MSR_LSTAR, stub_address(v, stub_hypercall));
 	wrmsr(MSR_CSTAR, stub_address(v, v->user_pgd ? user_syscall32 : stub_syscall32));
 	wrmsr(MSR_SFMASK, SYSCALL_CLEARS);
 }
@@ -163,12 +170,26 @@ long hv_set_trap_table(struct vcpu *v, const u64 a[5])
 	return 0;
 }
 
+/**
+ * trap_set_syscall() - set the guest's callback for system calls
+ * @v: the calling vCPU
+ * @address: of the callback, or 0
+ *
+ * A kernel with one is in the upper half, where SYSCALL is a hypercall.
+ */
+void trap_set_syscall(struct vcpu *v, u64 address)
+{
+	v->syscall = address;
+	if (address)
+		wrmsr(MSR_LSTAR, stub_address(v, v->user_pgd ? user_syscall : stub_syscall));
+}
+
 /* args: event, failsafe, syscall */
 long hv_set_callbacks(struct vcpu *v, const u64 a[5])
 {
 	v->event = a[0];
 	v->failsafe = a[1];
-	v->syscall = a[2];
+	trap_set_syscall(v, a[2]);
 	return 0;
 }
 
@@ -184,7 +205,7 @@ static long register_callback(struct vcpu *v, const struct callback_register *r)
 		v->failsafe = r->address;
 		return 0;
 	case CALLBACKTYPE_syscall:
-		v->syscall = r->address;
+		trap_set_syscall(v, r->address);
 		v->syscall_mask = mask;
 		return 0;
 	case CALLBACKTYPE_syscall32:
@@ -419,10 +440,22 @@ static __attribute__((noreturn)) void dump(struct vcpu *v, const struct shim_cra
 static __attribute__((noreturn)) void die(struct vcpu *v, const struct frame *f, u64 vector)
 {
 	struct shim_crash c = {
-		.vector = vector, .error = f->error,
-		.rip = f->rip, .cs = f->cs, .rflags = f->rflags, .rsp = f->rsp, .ss = f->ss,
-		.rcx = f->rcx, .r11 = f->r11, .rax = f->rax, .rdx = f->rdx, .rsi = f->rsi,
-		.rdi = f->rdi, .r8 = f->r8, .r9 = f->r9, .r10 = f->r10,
+		.vector = vector,
+		.error = f->error,
+		.rip = f->rip,
+		.cs = f->cs,
+		.rflags = f->rflags,
+		.rsp = f->rsp,
+		.ss = f->ss,
+		.rcx = f->rcx,
+		.r11 = f->r11,
+		.rax = f->rax,
+		.rdx = f->rdx,
+		.rsi = f->rsi,
+		.rdi = f->rdi,
+		.r8 = f->r8,
+		.r9 = f->r9,
+		.r10 = f->r10,
 	};
 
 	asm volatile("mov %%cr2, %0" : "=r"(c.cr2));
@@ -469,12 +502,28 @@ struct fatal_frame {
 __attribute__((noreturn)) void fatal(struct vcpu *v, const struct fatal_frame *f, u32 vector)
 {
 	struct shim_crash c = {
-		.vector = vector, .error = f->f.error,
-		.rip = f->f.rip, .cs = f->f.cs, .rflags = f->f.rflags,
-		.rsp = f->f.rsp, .ss = f->f.ss, .rcx = f->f.rcx, .r11 = f->f.r11,
-		.rax = f->f.rax, .rdx = f->f.rdx, .rsi = f->f.rsi, .rdi = f->f.rdi,
-		.r8 = f->f.r8, .r9 = f->f.r9, .r10 = f->f.r10, .rbx = f->rbx, .rbp = f->rbp,
-		.r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
+		.vector = vector,
+		.error = f->f.error,
+		.rip = f->f.rip,
+		.cs = f->f.cs,
+		.rflags = f->f.rflags,
+		.rsp = f->f.rsp,
+		.ss = f->f.ss,
+		.rcx = f->f.rcx,
+		.r11 = f->f.r11,
+		.rax = f->f.rax,
+		.rdx = f->f.rdx,
+		.rsi = f->f.rsi,
+		.rdi = f->f.rdi,
+		.r8 = f->f.r8,
+		.r9 = f->f.r9,
+		.r10 = f->f.r10,
+		.rbx = f->rbx,
+		.rbp = f->rbp,
+		.r12 = f->r12,
+		.r13 = f->r13,
+		.r14 = f->r14,
+		.r15 = f->r15,
 	};
 
 	asm volatile("mov %%cr2, %0" : "=r"(c.cr2));
@@ -491,7 +540,8 @@ struct unhandled_frame {
 };
 
 /* Exceptions with an error code (SDM vol. 3, table 6-1). */
-#define HAS_ERROR (1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21)
+#define HAS_ERROR                                                                                  \
+	(1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21)
 
 /**
  * unhandled() - from entry.S: the guest has no handler
@@ -504,11 +554,28 @@ __attribute__((noreturn)) void unhandled(struct vcpu *v, const struct unhandled_
 	const u64 *hw = f->hw + error;
 	struct shim_crash c = {
 		.vector = f->trap == TRAP_INT80 ? INT80 : f->trap,
-		.error = error ? f->hw[0] : 0, .cr2 = v->info->arch.cr2,
-		.rip = hw[0], .cs = (u32)hw[1], .rflags = hw[2], .rsp = hw[3], .ss = hw[4],
-		.rcx = f->rcx, .r11 = f->r11, .rax = f->rax, .rdx = f->rdx, .rsi = f->rsi,
-		.rdi = f->rdi, .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .rbx = f->rbx,
-		.rbp = f->rbp, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
+		.error = error ? f->hw[0] : 0,
+		.cr2 = v->info->arch.cr2,
+		.rip = hw[0],
+		.cs = (u32)hw[1],
+		.rflags = hw[2],
+		.rsp = hw[3],
+		.ss = hw[4],
+		.rcx = f->rcx,
+		.r11 = f->r11,
+		.rax = f->rax,
+		.rdx = f->rdx,
+		.rsi = f->rsi,
+		.rdi = f->rdi,
+		.r8 = f->r8,
+		.r9 = f->r9,
+		.r10 = f->r10,
+		.rbx = f->rbx,
+		.rbp = f->rbp,
+		.r12 = f->r12,
+		.r13 = f->r13,
+		.r14 = f->r14,
+		.r15 = f->r15,
 	};
 
 	dump(v, &c);

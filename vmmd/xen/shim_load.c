@@ -25,17 +25,17 @@ extern const u8 shim_image[], shim_image_end[];
 #define PT_ENTRIES   512
 #define LARGE_PAGE   (2 * MIB)
 
-#define MSR_APIC_BASE  0xfee00000ULL
-#define APIC_BASE_BSP  (1ULL << 8)
-#define APIC_BASE_X2   (1ULL << 10)
-#define APIC_BASE_ON   (1ULL << 11)
-#define EFER_SCE       (1ULL << 0)
-#define EFER_LME       (1ULL << 8)
-#define EFER_LMA       (1ULL << 10)
-#define EFER_NXE       (1ULL << 11)
-#define SEG_CODE       0xb /* execute, read, accessed */
-#define SEG_DATA       0x3
-#define SEG_TSS_BUSY   0xb
+#define MSR_APIC_BASE 0xfee00000ULL
+#define APIC_BASE_BSP (1ULL << 8)
+#define APIC_BASE_X2  (1ULL << 10)
+#define APIC_BASE_ON  (1ULL << 11)
+#define EFER_SCE      (1ULL << 0)
+#define EFER_LME      (1ULL << 8)
+#define EFER_LMA      (1ULL << 10)
+#define EFER_NXE      (1ULL << 11)
+#define SEG_CODE      0xb /* execute, read, accessed */
+#define SEG_DATA      0x3
+#define SEG_TSS_BUSY  0xb
 
 /* Pages of a vCPU's range that are memory of the shim's; the other part of its
  * GDT is the guest's.
@@ -81,12 +81,12 @@ static u32 l1_tables(u32 vcpus)
 /* All but the image and the machine-to-physical table, in pages. */
 static u64 small_pages(u32 vcpus, u64 ram)
 {
-	u64 tables = 1				  /* L4 */
-		     + 2				  /* L3s */
-		     + map_end(ram) / GIB		  /* L2s of guest memory */
-		     + 1				  /* L2 of the M2P */
-		     + 2				  /* L2, L1 of the image */
-		     + 1 + l1_tables(vcpus);		  /* L2, L1s of the vCPUs */
+	u64 tables = 1			     /* L4 */
+		     + 2		     /* L3s */
+		     + map_end(ram) / GIB    /* L2s of guest memory */
+		     + 1		     /* L2 of the M2P */
+		     + 2		     /* L2, L1 of the image */
+		     + 1 + l1_tables(vcpus); /* L2, L1s of the vCPUs */
 
 	return tables + 1 /* shared_info */ + 2 /* events */ + SHIM_GRANT_FRAMES +
 	       vcpus * VCPU_PAGES;
@@ -240,6 +240,7 @@ int shim_load(struct vm *vm, struct shim_places *p)
 	mem_write(&vm->mem, take(&l, len / GUEST_PAGE_SIZE), shim_image,
 		  (size_t)(shim_image_end - shim_image));
 
+	p->hypercall_gate = (u32)(header.hypercall - header.stubs) + SHIM_VCPU_STUBS;
 	p->l4 = take(&l, 1);
 	l3_low = take(&l, 1);
 	l3_high = take(&l, 1);
@@ -306,15 +307,13 @@ static int start_vcpu(struct vcpu *vcpu, const struct shim_places *p, u64 entry)
 		.present = 1,
 	};
 	s.gdt = (struct kvm_dtable){.base = base + SHIM_VCPU_GDT, .limit = SHIM_GDT_LIMIT};
-	s.idt = (struct kvm_dtable){.base = base + SHIM_VCPU_IDT,
-				    .limit = GUEST_PAGE_SIZE - 1};
+	s.idt = (struct kvm_dtable){.base = base + SHIM_VCPU_IDT, .limit = GUEST_PAGE_SIZE - 1};
 	s.cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM |
 		X86_CR0_PG;
 	s.cr3 = p->l4;
 	s.cr4 = X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-	s.apic_base = MSR_APIC_BASE | APIC_BASE_ON | APIC_BASE_X2 |
-		      (vcpu->id ? 0 : APIC_BASE_BSP);
+	s.apic_base = MSR_APIC_BASE | APIC_BASE_ON | APIC_BASE_X2 | (vcpu->id ? 0 : APIC_BASE_BSP);
 	ret = hv_ioctl(vcpu->fd, KVM_SET_SREGS, &s);
 	if (!ret)
 		ret = hv_ioctl(vcpu->fd, KVM_SET_REGS, &r);

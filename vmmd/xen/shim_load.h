@@ -22,6 +22,7 @@ struct vm;
  * @grants: SHIM_GRANT_FRAMES pages
  * @vcpus: first page of the vCPUs' own
  * @vcpu_ptes: L1 entries of their address range
+ * @hypercall_gate: where hypercalls go, in bytes from the base of a vCPU's GDT
  */
 struct shim_places {
 	u64 l4;
@@ -31,6 +32,7 @@ struct shim_places {
 	u64 grants;
 	u64 vcpus;
 	u64 vcpu_ptes;
+	u32 hypercall_gate;
 };
 
 /**

@@ -17,7 +17,7 @@
 #define STORE_PERMS	   8
 #define STORE_EVENTS	   1024
 
-#define STORE_HOME "/local/domain/1"
+#define STORE_HOME     "/local/domain/1"
 #define PATH_MAX_BYTES (XENSTORE_ABS_PATH_MAX + 1)
 
 /**

@@ -263,6 +263,7 @@ int xen_boot_load(struct vm *vm)
 		return ret;
 	xen_memory_put_limit(xen);
 	params.nr_pages = mem_ram(&vm->mem) / GUEST_PAGE_SIZE;
+	params.hypercall_gate = xen->places.hypercall_gate;
 	params.shared_info = xen->places.shared_info;
 	params.l4_entries = xen->places.l4_entries;
 	params.nr_l4_entries = ARRAY_SIZE(xen->places.l4_entries);

@@ -87,8 +87,8 @@ void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu)
 			   .ecx = XEN_CPUID_SIGNATURE_ECX,
 			   .edx = XEN_CPUID_SIGNATURE_EDX,
 		   });
-	add(cpuid, (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 1,
-					     .eax = XEN_VERSION});
+	add(cpuid,
+	    (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 1, .eax = XEN_VERSION});
 	/* No page of hypercalls by MSR: PV kernels get theirs from the builder. */
 	add(cpuid, (struct kvm_cpuid_entry2){
 			   .function = HYPERVISOR_LEAVES + 2,
@@ -104,6 +104,6 @@ void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu)
 			   .eax = XEN_HVM_CPUID_VCPU_ID_PRESENT,
 			   .ebx = vcpu,
 		   });
-	add(cpuid, (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 5,
-					     .ebx = ADDRESS_BITS});
+	add(cpuid,
+	    (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 5, .ebx = ADDRESS_BITS});
 }

@@ -61,8 +61,8 @@ void xen_crash(struct xen *xen, u32 id)
 
 	if (id >= vm->cfg.vcpus)
 		return;
-	gpa = xen->places.vcpus +
-	      id * (SHIM_VCPU_END - SHIM_GDT_RESERVED) + SHIM_VCPU_CRASH - SHIM_GDT_RESERVED;
+	gpa = xen->places.vcpus + id * (SHIM_VCPU_END - SHIM_GDT_RESERVED) + SHIM_VCPU_CRASH -
+	      SHIM_GDT_RESERVED;
 	if (mem_read(&vm->mem, gpa, &c, sizeof(c)))
 		return;
 #define LL(x) ((unsigned long long)(x))

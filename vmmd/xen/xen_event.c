@@ -12,7 +12,7 @@
 #include "vm.h"
 #include "xen/xen_internal.h"
 
-#define MSI_ADDRESS 0xfee00000ULL
+#define MSI_ADDRESS  0xfee00000ULL
 #define MSI_DEST(id) ((u64)(id) << 12)
 
 static void event_ready(void *opaque, u32 events)

@@ -256,6 +256,7 @@ static bool test_hypercalls(void)
 	u64 va = LINUX_BASE + IMAGE_HYPERCALLS;
 	u32 nr;
 
+	image_note_text(&img, XEN_ELFNOTE_GUEST_OS, "linux");
 	CHECK(!build(&img));
 	for (nr = 0; nr < 128; nr++, va += 32) {
 		if (nr == 23) {
@@ -271,6 +272,45 @@ static bool test_hypercalls(void)
 	img = image_bare();
 	image_note_u64(&img, XEN_ELFNOTE_ENTRY, IMAGE_CODE);
 	CHECK(!build(&img) && domain_holds(IMAGE_CODE, img.code, IMAGE_CODE_BYTES));
+	return true;
+}
+
+/* Without SYSCALL: each entry calls the last one, which goes to the vCPU's gate. */
+static bool test_far_hypercalls(void)
+{
+	const u8 gate[] = {0x59, 0x9c, 0x41, 0x5b, 0xfa, 0x50, 0x0f, 0x01, 0x44, 0x24,
+			   0xfe, 0x48, 0x81, 0x04, 0x24, 0x45, 0x23, 0x01, 0x00, 0xc3};
+	struct image img = image_kernel(LINUX_BASE);
+	u64 page = LINUX_BASE + IMAGE_HYPERCALLS, va = page;
+	u32 nr;
+
+	image_note_text(&img, XEN_ELFNOTE_GUEST_OS, "GNU Mach");
+	pv_params.hypercall_gate = 0x12345;
+	CHECK(!build(&img));
+	for (nr = 0; nr < 127; nr++, va += 32) {
+		u64 call = va + (nr == 23 ? 9 : 8);
+		u32 distance = (u32)(page + 127 * 32 - (call + 5));
+
+		CHECK(domain_holds(call, (const u8[]){0xe8}, 1));
+		CHECK(domain_holds(call + 1, &distance, sizeof(distance)));
+	}
+	CHECK(domain_holds(va, gate, sizeof(gate)));
+	return true;
+}
+
+/* GNU Mach's notes name no owner that is known; their section does. */
+static bool test_unknown_owner(void)
+{
+	struct image img = image_kernel(LINUX_BASE);
+	struct expect want = expect(LINUX_BASE);
+	u32 i;
+
+	for (i = 0; i + 4 <= sizeof(img.notes); i++)
+		if (!memcmp(img.notes + i, "Xen", 4))
+			memcpy(img.notes + i, "xeN", 4);
+	CHECK(build(&img) == -ENOEXEC && logged("not a Xen PV kernel"));
+	image_use_section(&img, ".note.Xen", SHT_NOTE);
+	CHECK(!build(&img) && domain_good(&want));
 	return true;
 }
 
@@ -650,6 +690,8 @@ int main(int argc, char **argv)
 	run("too little RAM is told", test_small);
 	run("pages that are not there are refused", test_no_such_ram);
 	run("the hypercall page", test_hypercalls);
+	run("the hypercall page without SYSCALL", test_far_hypercalls);
+	run("notes of an unknown owner", test_unknown_owner);
 	run("a command line of 1023 bytes, not one more", test_cmdline);
 	run("an offset in physical addresses", test_offset);
 	run("notes in a section", test_sections);
