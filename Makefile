@@ -3,7 +3,7 @@
 # make            build the module, vmmd and hvctl under build/
 # make run        bring a guest's console up, here or in the lab
 # make check      all tests; make check-quick: those that take minutes;
-#                 make check-vmx: the module's on VMX
+#                 make check-vmx: the module's on VMX; make check-pv: PV guests
 # make help       the rest
 
 top := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
@@ -27,6 +27,7 @@ help:
 	@echo 'make check          all tests, ending with "N passed, N failed"'
 	@echo 'make check-quick    the tests that take minutes'
 	@echo 'make check-vmx      the tests of the module on VMX, in Bochs (hours)'
+	@echo 'make check-pv       Xen PV guests of all kinds on SVM and VMX (an hour)'
 	@echo 'make bench          measure, write Documentation/performance.md'
 	@echo 'make lint           checkpatch, sparse, W=1, clang-format, shell syntax'
 	@echo 'make setup          install the packages all of this needs (Debian 12)'
@@ -69,6 +70,12 @@ check-quick: setup
 
 check-vmx: setup
 	@$(lab)/check --cpu vmx
+
+pv-tests := $(patsubst $(top)/selftests/%,%,$(wildcard $(top)/selftests/vmm/pv*.sh))
+check-pv: setup
+	@$(lab)/build-image kernel host guest pv
+	@$(lab)/check $(pv-tests)
+	@$(lab)/check --cpu vmx $(pv-tests)
 
 bench: setup all
 	@$(lab)/fetch-linux
@@ -126,5 +133,6 @@ clean:
 distclean:
 	rm -rf $(out)
 
-.PHONY: all help setup module-tree module vmmd selftests run check check-quick check-vmx bench lint install \
+.PHONY: all help setup module-tree module vmmd selftests run check check-quick check-vmx \
+	check-pv bench lint install \
 	install-data dkms clean distclean

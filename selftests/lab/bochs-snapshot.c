@@ -181,8 +181,7 @@ static unsigned char *hook(const char *name, void (*target)(void))
 }
 
 /* Have @caller call @stub, near enough for its instruction, instead of @callee. */
-static bool redirect(unsigned char *caller, const unsigned char *callee,
-		     const unsigned char *stub)
+static bool redirect(unsigned char *caller, const unsigned char *callee, const unsigned char *stub)
 {
 	int i, distance;
 
@@ -207,8 +206,7 @@ static bool mend_vectoring(void)
 	for (i = 0; event && i < 256 && !vectoring; i++)
 		if (event[i] == 0x89 && event[i + 1] == 0x9d)
 			memcpy(&vectoring, event + i + 2, sizeof(vectoring));
-	return vectoring &&
-	       hook("_Z20bx_instr_hwinterruptjjtm", (void (*)(void))on_interrupt);
+	return vectoring && hook("_Z20bx_instr_hwinterruptjjtm", (void (*)(void))on_interrupt);
 }
 
 /* Interrupts off after an exit. */
@@ -230,8 +228,8 @@ static bool mend_exit(void)
 /* The guest's own interrupts; behind mend_exit(). */
 static bool mend_acknowledge(void)
 {
-	unsigned char *look = dlsym(RTLD_DEFAULT,
-				    "_ZN8BX_CPU_C39VMX_Evaluate_Pending_Virtual_InterruptsEv");
+	unsigned char *look =
+		dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C39VMX_Evaluate_Pending_Virtual_InterruptsEv");
 	unsigned char *caller = dlsym(RTLD_DEFAULT, "_ZN8BX_CPU_C16handleAsyncEventEv");
 	unsigned char *stub;
 	int i;
@@ -257,7 +255,8 @@ __attribute__((constructor)) static void mend(void)
 	/* A program that Bochs, or who debugs it, has started is none of ours. */
 	if (!all_cpus || (mend_vectoring() && mend_exit() && mend_acknowledge()))
 		return;
-	fprintf(stderr, "bochs-snapshot: this is not the Bochs that it was made for (2.7 of Debian 12)\n");
+	fprintf(stderr,
+		"bochs-snapshot: this is not the Bochs that it was made for (2.7 of Debian 12)\n");
 	_exit(1);
 }
 

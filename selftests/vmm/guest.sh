@@ -6,6 +6,9 @@
 NODE=/dev/hvctl
 [ -e $NODE ] || NODE=/dev/kvm
 BOOT_SECONDS=${BOOT_SECONDS:-90}
+# Who has VMX may be Bochs.
+slower=1
+! grep -qw vmx /proc/cpuinfo || slower=4
 
 tmp=$(mktemp -d)
 vmmd=''
@@ -82,7 +85,7 @@ ended() {
 	local i
 
 	status=124
-	for ((i = 0; i < BOOT_SECONDS * 5; i++)); do
+	for ((i = 0; i < BOOT_SECONDS * 5 * slower; i++)); do
 		if ! kill -0 $vmmd 2>/dev/null; then
 			wait $vmmd
 			status=$?
@@ -106,7 +109,7 @@ run() {
 until_seen() {
 	local i
 
-	for ((i = 0; i < BOOT_SECONDS * 5; i++)); do
+	for ((i = 0; i < BOOT_SECONDS * 5 * slower; i++)); do
 		[ "$(grep -cE "$2" "$tmp/$1")" -lt "${3:-1}" ] || return 0
 		sleep 0.2
 	done

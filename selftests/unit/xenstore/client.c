@@ -145,8 +145,8 @@ bool does(u32 type, u32 tx, const char *path, const char *rest, const char *want
 		printf("# no reply to %s\n", path);
 		return false;
 	}
-	done = want ? reply.type == XS_ERROR && !strcmp(reply.data, want) :
-		      reply.type == type && !strcmp(reply.data, "OK") && reply.len == 3;
+	done = want ? reply.type == XS_ERROR && !strcmp(reply.data, want)
+		    : reply.type == type && !strcmp(reply.data, "OK") && reply.len == 3;
 	if (!done)
 		printf("# %s: type %u, '%s'\n", path, reply.type, reply.data);
 	return done;

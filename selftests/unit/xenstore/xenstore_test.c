@@ -59,9 +59,9 @@ static bool values_are_bytes(void)
 
 static bool bad_paths(void)
 {
-	static const char *const bad[] = {"data//a", "data/a/", "/local/domain/1/data/a b", "",
-					  "data/\303\244",	"data/a*",
-					  "//",			"/local/domain/1/data/a/"};
+	static const char *const bad[] = {
+		"data//a", "data/a/", "/local/domain/1/data/a b", "", "data/\303\244",
+		"data/a*", "//",      "/local/domain/1/data/a/"};
 	char longest[XENSTORE_ABS_PATH_MAX + 2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -239,9 +239,9 @@ static bool events_pile_up(void)
 
 static u32 begin(void)
 {
-	return ask(XS_TRANSACTION_START, 0, "", 1) && reply.type == XS_TRANSACTION_START ?
-		       (u32)atoi(reply.data) :
-		       0;
+	return ask(XS_TRANSACTION_START, 0, "", 1) && reply.type == XS_TRANSACTION_START
+		       ? (u32)atoi(reply.data)
+		       : 0;
 }
 
 static bool transactions(void)
@@ -302,7 +302,8 @@ static bool transaction_quotas(void)
 	return true;
 }
 
-/* ------------------------------------------------------------ domains, and what is not for guests */
+/* ------------------------------------------------------------ domains, and what is not for guests
+ */
 
 static bool domains(void)
 {

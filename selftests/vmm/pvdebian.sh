@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lab: smp=2 timeout=900 full
+#
+# One Debian on one disk, started as PV with its own kernel, by PV GRUB from that
+# disk, as PVH and as HVM.
+
+. ./guest.sh
+BOOT_SECONDS=120
+host=192.168.79.1
+plan 20
+
+hvctl net -a $host/24 up || exit 1
+trap '' HUP
+
+# debian KEY=VALUE...: start it; what say() types goes to its console.
+debian() {
+	start memory=512 'ramdisk="/lab/guest/debian-initrd.img"' \
+		"disk=['format=raw,vdev=xvda,access=rw,target=/dev/vdc']" \
+		"vif=['bridge=hvbr0']" "$@"
+	[ -n "$pty" ] || return 1
+	exec 6>"$pty"
+}
+
+# Whether words were typed or printed is told by what the shell makes of them.
+say() { printf '%s\n' "$*" >&6; }
+
+answers() {
+	say "$1; echo \"<\$?>\" done"
+	until_seen out '<[0-9]+> done' || return 1
+	said '<0> done'
+	local status=$?
+	: >"$tmp/out"
+	return $status
+}
+
+at_prompt() { until_seen out 'root@guest'; }
+
+off() {
+	say poweroff
+	ended
+	[ "$status" = 0 ]
+}
+
+# Has the lab a way out? Then apt has one, too.
+outside() {
+	answers 'getent hosts $(sed -n "s,^deb [^/]*//\([^/]*\)/.*,\1,p" /etc/apt/sources.list | head -n 1)'
+}
+
+for n in 1 2 4; do
+	debian 'type="pv"' vcpus=$n 'extra="console=hvc0"' 'root="/dev/xvda ro"'
+	ok "PV with $n vCPUs: a prompt" at_prompt
+	ok "... $n CPUs, its root on xvda, the network by DHCP" answers \
+		"[ \$(nproc) = $n ] && grep -q '^/dev/xvda / ' /proc/mounts && ping -c 1 $host"
+	if [ $n = 2 ]; then
+		if outside; then
+			ok "... apt installs a package" answers \
+				'apt-get -qq update && apt-get -qq -y install hello && hello'
+		else
+			ok "... apt installs a package # SKIP no way out" true
+		fi
+		say reboot
+		ok "... it reboots" until_seen log 'reboot .restart.'
+		: >"$tmp/out"
+		ok "... to its prompt" at_prompt
+	fi
+	ok "... it powers off" off
+done
+
+debian 'type="pv"' 'kernel="/lab/guest/grub-x86_64-xen.bin"' 'ramdisk=""'
+ok "PV GRUB shows its menu" until_seen out 'Debian GNU/Linux'
+ok "... and starts the disk's own kernel" at_prompt
+ok "... with the disk's root" answers "grep -q '^/dev/xvda / ' /proc/mounts"
+ok "... it powers off" off
+
+for type in pvh hvm; do
+	debian "type=\"$type\"" 'extra="console=ttyS0"' 'root="/dev/xvda ro"'
+	ok "$type from the same disk: a prompt" at_prompt
+	ok "... it powers off" off
+done
+
+finish
