@@ -18,9 +18,14 @@ static u32 load(const u32 *index)
 	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * A guest that finds, behind what it has put, that we have more to do does not
+ * notify; we look again behind what we have taken. One of us must see the other's
+ * index: stores before loads, on both sides.
+ */
 static void store(u32 *index, u32 value)
 {
-	__atomic_store_n(index, value, __ATOMIC_RELEASE);
+	__atomic_store_n(index, value, __ATOMIC_SEQ_CST);
 }
 
 /*
