@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=900 full
+# lab: smp=2 timeout=1200 full
 #
 # One Debian on one disk, started as PV with its own kernel, by PV GRUB from that
 # disk, as PVH and as HVM.
 
 . ./guest.sh
-BOOT_SECONDS=120
+BOOT_SECONDS=240
 host=192.168.79.1
 plan 20
 
