@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A Xen PV kernel that has no handlers and runs into an invalid opcode. */
+/*
+ * A Xen PV kernel that makes a hypercall nobody knows, twice, has no handlers and
+ * runs into an invalid opcode.
+ */
 #include <xen/elfnote.h>
 
+#define UNKNOWN	  47
 #define VIRT_BASE 0xffffffff80000000
 
 	.text
 	.global start
 start:
+	mov	$UNKNOWN, %eax
+	syscall
+	mov	$UNKNOWN, %eax
+	syscall
 	mov	$0x1122334455667788, %rbx
 	mov	$0x99aabbccddeeff00, %r15
 	movq	$0x5ca1ab1e, -8(%rsp)

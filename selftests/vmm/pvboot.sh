@@ -7,7 +7,7 @@
 
 . ./guest.sh
 CONSOLE=hvc0
-plan 9
+plan 10
 
 for n in 1 2; do
 	run 'type="pv"' vcpus=$n "$(does 'nproc; cat /sys/hypervisor/type;' \
@@ -18,6 +18,8 @@ for n in 1 2; do
 done
 
 run 'type="pv"' "kernel=\"$PWD/../guest/pvcrash\"" 'ramdisk=""' 'on_crash="destroy"'
+ok "a hypercall that does not exist is told of, once" [ \
+	"$(grep -c 'hypercall 47 does not exist here' "$tmp/log")" = 1 ]
 ok "a kernel without handlers: its registers" eval 'logged "rbx: 1122334455667788" &&
 	logged "r15: 99aabbccddeeff00" && logged "vcpu#0. crashed: exception 6"'
 ok "... and its stack" logged '^vmmd.*: +000000005ca1ab1e '

@@ -57,7 +57,8 @@
 #define SHIM_PORT_CRASH	   0xb0c8 /* struct shim_crash of vCPU n is filled */
 #define SHIM_PORT_DEBUG	   0xb0cc /* 8 bits: text for the log */
 #define SHIM_PORT_GIVEN	   0xb0d0 /* struct shim_given of vCPU n is filled */
-#define SHIM_PORT_END	   0xb0d4
+#define SHIM_PORT_UNKNOWN  0xb0d4 /* number of a hypercall that does not exist */
+#define SHIM_PORT_END	   0xb0d8
 
 #define SHIM_VCPUS_MAX	  32 /* those that shared_info has room for */
 #define SHIM_PORTS	  4096

@@ -142,12 +142,24 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_physdev_op] = hv_physdev_op,
 };
 
+/* The numbers that vmmd has heard of, the last bit for all that are higher. */
+static u64 told;
+
+/* Once for each, as kernels probe: it costs an exit to user space. */
+static long unknown(u64 nr)
+{
+	u64 bit = 1UL << (nr < 63 ? nr : 63);
+
+	if (!(__atomic_fetch_or(&told, bit, __ATOMIC_RELAXED) & bit))
+		outl(SHIM_PORT_UNKNOWN, (u32)nr);
+	return -ENOSYS;
+}
+
 long hypercall_do(struct vcpu *v, u64 nr, const u64 a[5])
 {
 	if (nr < ARRAY_SIZE(table) && table[nr])
 		return table[nr](v, a);
-	v->unknown++;
-	return -ENOSYS;
+	return unknown(nr);
 }
 
 /**

@@ -99,7 +99,6 @@ struct tss {
  * @period: of the periodic timer in ns, or 0
  * @period_next: when it is due
  * @poll_until: timeout of SCHEDOP_poll, or NEVER
- * @unknown: hypercalls that do not exist here
  */
 struct vcpu {
 	struct vcpu_info *info;
@@ -133,7 +132,6 @@ struct vcpu {
 	u64 period;
 	u64 period_next;
 	u64 poll_until;
-	u64 unknown;
 };
 
 _Static_assert(offsetof(struct vcpu, info) == V_INFO, "stubs.h");

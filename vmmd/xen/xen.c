@@ -61,6 +61,15 @@ static void debug_char(struct xen *xen, u8 c)
 	pthread_mutex_unlock(&xen->debug_lock);
 }
 
+/* The shim tells once of each number, a guest that writes the port itself does not. */
+static void unknown_hypercall(struct xen *xen, u32 nr)
+{
+	u64 bit = 1ULL << min_t(u32, nr, 63);
+
+	if (!(__atomic_fetch_or(&xen->unknown, bit, __ATOMIC_RELAXED) & bit))
+		log_info("guest: hypercall %u does not exist here", nr);
+}
+
 static void doorbell(void *opaque, u64 off, u32 size, const void *data)
 {
 	struct xen *xen = opaque;
@@ -82,6 +91,9 @@ static void doorbell(void *opaque, u64 off, u32 size, const void *data)
 		break;
 	case SHIM_PORT_GIVEN:
 		xen_memory_given(xen, value);
+		break;
+	case SHIM_PORT_UNKNOWN:
+		unknown_hypercall(xen, value);
 		break;
 	}
 }
@@ -144,6 +156,7 @@ static void xen_reset(struct device *dev)
 		xenstore_destroy(xen->store);
 	xen->store = NULL;
 	xen->running = false;
+	__atomic_store_n(&xen->unknown, 0, __ATOMIC_RELAXED);
 }
 
 static int xen_start(struct device *dev)

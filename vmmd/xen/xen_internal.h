@@ -61,6 +61,7 @@ struct xen_call {
  * @grant_lock: guards the two below and the marks in the guest's table
  * @readers: by grant reference: how often it is mapped
  * @writers: of these, for writing
+ * @unknown: hypercalls that the log has heard of, by number; atomic, all vCPUs
  * @debug_lock: guards the two below
  * @debug: line that the guest prints by console_io
  * @debug_len: bytes of it
@@ -81,6 +82,8 @@ struct xen {
 	pthread_mutex_t grant_lock;
 	u32 readers[XEN_GRANTS];
 	u32 writers[XEN_GRANTS];
+
+	u64 unknown;
 
 	pthread_mutex_t debug_lock;
 	char debug[XEN_DEBUG_LINE];
