@@ -7,41 +7,11 @@
 # disk, as PVH and as HVM.
 
 . ./guest.sh
-BOOT_SECONDS=240
+. ./debian.sh
 host=192.168.79.1
 plan 20
 
 hvctl net -a $host/24 up || exit 1
-trap '' HUP
-
-# debian KEY=VALUE...: start it; what say() types goes to its console.
-debian() {
-	start memory=512 'ramdisk="/lab/guest/debian-initrd.img"' \
-		"disk=['format=raw,vdev=xvda,access=rw,target=/dev/vdc']" \
-		"vif=['bridge=hvbr0']" "$@"
-	[ -n "$pty" ] || return 1
-	exec 6>"$pty"
-}
-
-# Whether words were typed or printed is told by what the shell makes of them.
-say() { printf '%s\n' "$*" >&6; }
-
-answers() {
-	say "$1; echo \"<\$?>\" done"
-	until_seen out '<[0-9]+> done' || return 1
-	said '<0> done'
-	local status=$?
-	: >"$tmp/out"
-	return $status
-}
-
-at_prompt() { until_seen out 'root@guest'; }
-
-off() {
-	say poweroff
-	ended
-	[ "$status" = 0 ]
-}
 
 # Has the lab a way out? Then apt has one, too.
 outside() {
