@@ -140,6 +140,10 @@ void config_free(struct config *cfg)
 	free(cfg->kernel);
 	free(cfg->ramdisk);
 	free(cfg->cmdline);
+	free(cfg->grub.entry);
+	free(cfg->grub.kernel);
+	free(cfg->grub.ramdisk);
+	free(cfg->grub.args);
 	free(cfg->device);
 	free(cfg->file);
 	memset(cfg, 0, sizeof(*cfg));
@@ -267,8 +271,10 @@ static int check(const struct config *cfg, const struct config_pos *pos, const c
 
 int config_check_files(const struct config *cfg, struct config_error *err)
 {
-	int ret = check(cfg, &cfg->kernel_pos, "kernel", cfg->kernel, false, R_OK, err);
+	int ret = 0;
 
+	if (cfg->kernel)
+		ret = check(cfg, &cfg->kernel_pos, "kernel", cfg->kernel, false, R_OK, err);
 	if (!ret && cfg->ramdisk)
 		ret = check(cfg, &cfg->ramdisk_pos, "ramdisk", cfg->ramdisk, false, R_OK, err);
 	for (unsigned int i = 0; !ret && i < cfg->n_disks; i++) {

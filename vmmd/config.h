@@ -137,14 +137,32 @@ enum config_console {
 #define CONFIG_AUTO UINT32_MAX
 
 /**
+ * struct config_grub - the kernel is on the guest's first disk
+ * @used: bootloader=pygrub finds it, there is no kernel=
+ * @entry: --entry=: number or title of an entry of the menu, or NULL
+ * @kernel: --kernel=: path in the guest instead of a menu, or NULL
+ * @ramdisk: --ramdisk=: likewise; only with @kernel
+ * @args: --args=: words for the command line, or NULL
+ */
+struct config_grub {
+	bool used;
+	char *entry;
+	char *kernel;
+	char *ramdisk;
+	char *args;
+};
+
+/**
  * struct config - one guest
  * @name: of [A-Za-z0-9_.:+-], no leading dot or dash; the file's name if not given
  * @uuid: in the order it is written
  * @type: how the kernel is entered
- * @kernel: absolute path
+ * @kernel: absolute path; NULL with @grub.used
  * @ramdisk: absolute path or NULL
  * @cmdline: the whole kernel command line, never NULL, composed of cmdline=, or
- *	     else of root= (disk names translated) and extra=
+ *	     else of root= (disk names translated) and extra=; with @grub.used it
+ *	     is what follows the words that come from the guest's disk
+ * @grub: bootloader= and bootloader_args=
  * @memory_mib: RAM at start
  * @maxmem_mib: RAM that the guest could get by taking the balloon in;
  *		at least @memory_mib
@@ -172,6 +190,7 @@ struct config {
 	char *kernel;
 	char *ramdisk;
 	char *cmdline;
+	struct config_grub grub;
 
 	uint64_t memory_mib;
 	uint64_t maxmem_mib;

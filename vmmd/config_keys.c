@@ -88,6 +88,9 @@ struct key;
  * struct keys - reading of one tree
  * @tree: the tree
  * @texts: pieces of the command line
+ * @bootloader: of bootloader=, or NULL
+ * @bootloader_pos: where it stands
+ * @bootloader_args: value of bootloader_args=, or NULL
  * @maxmem_pos: where maxmem= stands
  * @maxvcpus_pos: where maxvcpus= stands
  * @have_name: name= was given
@@ -96,6 +99,9 @@ struct key;
 struct keys {
 	struct cfg_tree *tree;
 	struct texts texts;
+	char *bootloader;
+	struct config_pos bootloader_pos;
+	const struct cfg_value *bootloader_args;
 	struct config_pos maxmem_pos;
 	struct config_pos maxvcpus_pos;
 	bool have_name;
@@ -288,6 +294,21 @@ static int set_extra(struct keys *keys, const struct key *key, const struct cfg_
 static int set_cmdline(struct keys *keys, const struct key *key, const struct cfg_value *value)
 {
 	return keep_text(keys, key, value, &keys->texts.cmdline);
+}
+
+static int set_bootloader(struct keys *keys, const struct key *key, const struct cfg_value *value)
+{
+	keys->bootloader_pos = value->pos;
+	return keep_text(keys, key, value, &keys->bootloader);
+}
+
+static int set_bootloader_args(struct keys *keys, const struct key *key,
+			       const struct cfg_value *value)
+{
+	(void)key;
+	if (value->kind == CFG_LIST || !is_none(value))
+		keys->bootloader_args = value;
+	return 0;
 }
 
 static int set_name(struct keys *keys, const struct key *key, const struct cfg_value *value)
@@ -485,6 +506,8 @@ static int set_serial(struct keys *keys, const struct key *key, const struct cfg
 
 static const struct key key_table[] = {
 	{"balloon", set_bool, AT(balloon), 0, 0, NULL},
+	{"bootloader", set_bootloader, 0, 0, 0, NULL},
+	{"bootloader_args", set_bootloader_args, 0, 0, 0, NULL},
 	{"builder", set_word, AT(type), 0, 0, builder_words},
 	{"cmdline", set_cmdline, 0, 0, 0, NULL},
 	{"console", set_word, AT(console), 0, 0, console_words},
@@ -560,9 +583,13 @@ static int settle(struct keys *keys)
 	char *root = NULL;
 	int ret;
 
-	if (!cfg->kernel)
+	ret = cfg_bootloader_settle(tree, keys->bootloader, &keys->bootloader_pos,
+				    keys->bootloader_args);
+	if (ret)
+		return ret;
+	if (!cfg->kernel && !cfg->grub.used)
 		return cfg_fail(tree, cfg->kernel_pos.line ? &cfg->kernel_pos : &start,
-				"no kernel: expected kernel = 'PATH'");
+				"no kernel: expected kernel = 'PATH' or bootloader = 'pygrub'");
 	if (!cfg->maxmem_mib)
 		cfg->maxmem_mib = cfg->memory_mib;
 	if (cfg->maxmem_mib < cfg->memory_mib)
@@ -643,5 +670,6 @@ int cfg_keys_apply(struct cfg_tree *tree)
 	free(keys.texts.root);
 	free(keys.texts.extra);
 	free(keys.texts.cmdline);
+	free(keys.bootloader);
 	return ret;
 }

@@ -165,6 +165,16 @@ int cfg_keys_apply(struct cfg_tree *tree);
 /** cfg_disk_parse - read one entry of disk=[...] into @disk */
 int cfg_disk_parse(struct cfg_tree *tree, const struct cfg_value *value, struct config_disk *disk);
 
+/**
+ * cfg_bootloader_settle - decide who finds the kernel, when all keys are read
+ * @tree: the tree
+ * @name: of bootloader=, or NULL
+ * @pos: where it stands
+ * @args: value of bootloader_args=, or NULL
+ */
+int cfg_bootloader_settle(struct cfg_tree *tree, const char *name, const struct config_pos *pos,
+			  const struct cfg_value *args);
+
 /** cfg_vif_parse - read one entry of vif=[...] into @vif */
 int cfg_vif_parse(struct cfg_tree *tree, const struct cfg_value *value, struct config_vif *vif);
 

@@ -13,6 +13,7 @@
 
 #include <linux/virtio_balloon.h>
 
+#include "boot/boot.h"
 #include "control.h"
 #include "control_cmd.h"
 #include "hvctl.h"
@@ -279,7 +280,7 @@ static void cmd_destroy(struct vm *vm, struct json_object *request, struct contr
 static enum console_kind default_console(const struct vm *vm)
 {
 	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
-	const char *p = vm->cfg.cmdline;
+	const char *cmdline = vm->files->cmdline, *p = cmdline;
 
 	/* A PV guest has no other. */
 	if (vm->console[CONSOLE_PV])
@@ -287,7 +288,7 @@ static enum console_kind default_console(const struct vm *vm)
 	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
 		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
 	while ((p = strstr(p, "console="))) {
-		bool word = p == vm->cfg.cmdline || p[-1] == ' ';
+		bool word = p == cmdline || p[-1] == ' ';
 
 		p += strlen("console=");
 		if (word && !strncmp(p, "ttyS", strlen("ttyS")))

@@ -49,7 +49,7 @@ static int fail(const char *what)
 /* Signal context: only write(2), and nothing that takes a lock. */
 static void on_violation(int sig, siginfo_t *info, void *context)
 {
-	static const char *const roles[] = {"main", "vcpu", "io"};
+	static const char *const roles[] = {"main", "vcpu", "io", "reader"};
 	const char *name = sandbox_syscall_name(info->si_syscall);
 	char line[128];
 	size_t len = 0;

@@ -16,9 +16,10 @@
 #include <sys/types.h>
 
 enum sandbox_role {
-	ROLE_MAIN, /* event loop: control socket, console, timers, restart */
-	ROLE_VCPU, /* KVM_RUN and the device registers it traps on */
-	ROLE_IO,   /* one queue's data plane: io_uring, tap, eventfds */
+	ROLE_MAIN,   /* event loop: control socket, console, timers, restart */
+	ROLE_VCPU,   /* KVM_RUN and the device registers it traps on */
+	ROLE_IO,     /* one queue's data plane: io_uring, tap, eventfds */
+	ROLE_READER, /* child process that looks for a kernel on the guest's disk */
 };
 
 /**
@@ -52,9 +53,10 @@ int sandbox_enter(const struct sandbox_params *params);
 
 /**
  * sandbox_thread - narrow the calling thread to @role
- * @role: ROLE_VCPU or ROLE_IO
+ * @role: all but ROLE_MAIN
  *
- * The first thing that a thread calls. A system call outside the role is
+ * The first thing that a thread calls, and the last that a child process does
+ * before it meets what may take it over. A system call outside the role is
  * told in the log by name and ends the process by SIGSYS.
  */
 int sandbox_thread(enum sandbox_role role);

@@ -28,12 +28,13 @@
 #include "sandbox_filter.h"
 #include "types.h"
 
-#define N_ROLES (ROLE_IO + 1)
+#define N_ROLES (ROLE_READER + 1)
 
-#define MAIN (1u << ROLE_MAIN)
-#define VCPU (1u << ROLE_VCPU)
-#define IO   (1u << ROLE_IO)
-#define ALL  (MAIN | VCPU | IO)
+#define MAIN   (1u << ROLE_MAIN)
+#define VCPU   (1u << ROLE_VCPU)
+#define IO     (1u << ROLE_IO)
+#define READER (1u << ROLE_READER)
+#define ALL    (MAIN | VCPU | IO)
 
 /* Above the highest system call number of any kernel we know. */
 #define NAMES_MAX 512
@@ -50,10 +51,10 @@ struct rule {
 
 static const struct rule rules[] = {
 	/* memory: the allocator, thread stacks, the balloon, free page reports */
-	{SCMP_SYS(brk), ALL},
-	{SCMP_SYS(munmap), ALL},
-	{SCMP_SYS(mremap), ALL},
-	{SCMP_SYS(madvise), ALL},
+	{SCMP_SYS(brk), ALL | READER},
+	{SCMP_SYS(munmap), ALL | READER},
+	{SCMP_SYS(mremap), ALL | READER},
+	{SCMP_SYS(madvise), ALL | READER},
 	{SCMP_SYS(fallocate), ALL},
 	{SCMP_SYS(ftruncate), MAIN},
 	{SCMP_SYS(memfd_create), MAIN},
@@ -80,20 +81,20 @@ static const struct rule rules[] = {
 	{SCMP_SYS(time), ALL},
 	{SCMP_SYS(getrandom), ALL},
 	/* descriptors that are open already */
-	{SCMP_SYS(read), ALL},
-	{SCMP_SYS(write), ALL},
+	{SCMP_SYS(read), ALL | READER},
+	{SCMP_SYS(write), ALL | READER},
 	{SCMP_SYS(readv), ALL},
 	{SCMP_SYS(writev), ALL},
-	{SCMP_SYS(pread64), ALL},
-	{SCMP_SYS(pwrite64), ALL},
+	{SCMP_SYS(pread64), ALL | READER},
+	{SCMP_SYS(pwrite64), ALL | READER},
 	{SCMP_SYS(preadv), ALL},
 	{SCMP_SYS(pwritev), ALL},
 	{SCMP_SYS(preadv2), ALL},
 	{SCMP_SYS(pwritev2), ALL},
-	{SCMP_SYS(lseek), ALL},
+	{SCMP_SYS(lseek), ALL | READER},
 	{SCMP_SYS(fsync), ALL},
 	{SCMP_SYS(fdatasync), ALL},
-	{SCMP_SYS(close), ALL},
+	{SCMP_SYS(close), ALL | READER},
 	{SCMP_SYS(fstat), ALL},
 	{SCMP_SYS(io_uring_enter), ALL},
 	{SCMP_SYS(io_uring_setup), MAIN},
@@ -103,7 +104,7 @@ static const struct rule rules[] = {
 	{SCMP_SYS(recvfrom), ALL},
 	{SCMP_SYS(sendto), ALL},
 	/* signals and threads */
-	{SCMP_SYS(rt_sigreturn), ALL},
+	{SCMP_SYS(rt_sigreturn), ALL | READER},
 	{SCMP_SYS(rt_sigprocmask), ALL},
 	{SCMP_SYS(rt_sigtimedwait), ALL},
 	{SCMP_SYS(rt_sigaction), MAIN},
@@ -111,7 +112,7 @@ static const struct rule rules[] = {
 	{SCMP_SYS(getpid), ALL},
 	{SCMP_SYS(gettid), ALL},
 	{SCMP_SYS(exit), ALL},
-	{SCMP_SYS(exit_group), ALL},
+	{SCMP_SYS(exit_group), ALL | READER},
 	{SCMP_SYS(sched_setaffinity), VCPU},
 	{SCMP_SYS(sched_getaffinity), ALL},
 	{SCMP_SYS(set_robust_list), ALL},
@@ -133,6 +134,9 @@ static const struct rule rules[] = {
 	{SCMP_SYS(unlinkat), MAIN},
 	{SCMP_SYS(renameat), MAIN},
 	{SCMP_SYS(wait4), MAIN},
+	/* what a child does before it becomes a reader */
+	{SCMP_SYS(alarm), MAIN},
+	{SCMP_SYS(close_range), MAIN},
 	{SCMP_SYS(getuid), MAIN},
 	{SCMP_SYS(geteuid), MAIN},
 };
@@ -227,14 +231,18 @@ static int add_rules(scmp_filter_ctx ctx, enum sandbox_role role)
 	if (!ret)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
 				       SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* Kicks of vCPUs and abort() stay within the process. */
-	if (!ret)
+	/* Kicks of vCPUs and abort() stay within the process. A reader is another one. */
+	if (!ret && role != ROLE_READER)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				       SCMP_A0_32(SCMP_CMP_EQ, (unsigned int)getpid()));
 	/* pthread_setname_np() of a new thread, before it narrows itself */
 	if (!ret && role == ROLE_MAIN)
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
 				       SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NAME));
+	/* Limits of the process itself: a child lowers its own. */
+	if (!ret && role == ROLE_MAIN)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				       SCMP_A0_32(SCMP_CMP_EQ, 0));
 	/* A vCPU makes hardly any other call: look for it first. */
 	if (!ret)
 		ret = seccomp_syscall_priority(ctx, SCMP_SYS(ioctl), 255);

@@ -236,6 +236,9 @@ int vm_power_on(struct vm *vm)
 {
 	int ret;
 
+	ret = boot_prepare(vm);
+	if (ret)
+		return ret;
 	ret = hv_create_vm(&vm->hv, vm->cfg.name, vm->cfg.uuid);
 	if (ret)
 		return ret;

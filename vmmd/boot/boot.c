@@ -12,6 +12,7 @@
 #include "acpi.h"
 #include "boot/boot.h"
 #include "boot/pv.h"
+#include "boot/pygrub.h"
 #include "vm.h"
 #include "xen/boot.h"
 
@@ -106,7 +107,8 @@ static boot_load_fn boot_choose_bzimage(struct boot_files *files, enum config_ty
 
 	if (type == CONFIG_TYPE_HVM)
 		return bzimage_load;
-	kept = !cache_unpacked(&files->kernel, &files->unpacked);
+	kept = files->pygrub ? !pygrub_unpack(&files->kernel, &files->unpacked)
+			     : !cache_unpacked(&files->kernel, &files->unpacked);
 	if (type == CONFIG_TYPE_AUTO && (!kept || !boot_can_pvh(files)))
 		return bzimage_load;
 	return pvh_load;
@@ -134,12 +136,45 @@ static int boot_choose_loader(struct boot_files *files, enum config_type type)
 	return type == CONFIG_TYPE_PV ? boot_check_pv(files) : 0;
 }
 
+static void boot_close_image(struct boot_image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+	*image = (struct boot_image){.fd = -1};
+}
+
+static void boot_close_images(struct boot_files *files)
+{
+	boot_close_image(&files->kernel);
+	boot_close_image(&files->unpacked);
+	boot_close_image(&files->ramdisk);
+	files->packed = false;
+}
+
+static int boot_open_files(struct vm *vm, struct boot_files *files)
+{
+	const struct config *cfg = &vm->cfg;
+	int ret;
+
+	files->cmdline = strdup(cfg->cmdline);
+	if (!files->cmdline)
+		return -ENOMEM;
+	if (cfg->grub.used)
+		return pygrub_open(cfg, &files->pygrub);
+	ret = boot_open_image(&files->kernel, cfg->kernel);
+	if (!ret && cfg->ramdisk)
+		ret = boot_open_image(&files->ramdisk, cfg->ramdisk);
+	if (!ret)
+		ret = boot_choose_loader(files, cfg->type);
+	return ret;
+}
+
 int boot_open(struct vm *vm)
 {
 	struct boot_files *files;
 	int ret;
 
-	if (!vm->cfg.kernel) {
+	if (!vm->cfg.kernel && !vm->cfg.grub.used) {
 		log_err("no kernel=: booting from firmware is not there yet");
 		return -EOPNOTSUPP;
 	}
@@ -151,11 +186,7 @@ int boot_open(struct vm *vm)
 	files->ramdisk.fd = -1;
 	vm->files = files;
 
-	ret = boot_open_image(&files->kernel, vm->cfg.kernel);
-	if (!ret && vm->cfg.ramdisk)
-		ret = boot_open_image(&files->ramdisk, vm->cfg.ramdisk);
-	if (!ret)
-		ret = boot_choose_loader(files, vm->cfg.type);
+	ret = boot_open_files(vm, files);
 	if (ret)
 		boot_close(vm);
 	return ret;
@@ -167,14 +198,28 @@ void boot_close(struct vm *vm)
 
 	if (!files)
 		return;
-	if (files->kernel.fd >= 0)
-		close(files->kernel.fd);
-	if (files->unpacked.fd >= 0)
-		close(files->unpacked.fd);
-	if (files->ramdisk.fd >= 0)
-		close(files->ramdisk.fd);
+	boot_close_images(files);
+	pygrub_close(files->pygrub);
+	free(files->cmdline);
 	free(files);
 	vm->files = NULL;
+}
+
+int boot_prepare(struct vm *vm)
+{
+	struct boot_files *files = vm->files;
+	char *cmdline;
+	int ret;
+
+	if (!files->pygrub)
+		return 0;
+	boot_close_images(files);
+	ret = pygrub_read(files->pygrub, &files->kernel, &files->ramdisk, &cmdline);
+	if (ret)
+		return ret;
+	free(files->cmdline);
+	files->cmdline = cmdline;
+	return boot_choose_loader(files, vm->cfg.type);
 }
 
 int boot_load(struct vm *vm)
@@ -182,12 +227,17 @@ int boot_load(struct vm *vm)
 	u64 rsdp;
 	int ret;
 
-	if (vm->cfg.type == CONFIG_TYPE_PV)
-		return xen_boot_load(vm);
-	ret = acpi_build(vm, BOOT_ACPI, BOOT_ACPI_BYTES, &rsdp);
-	if (ret)
-		return ret;
-	return vm->files->load(vm, rsdp);
+	if (vm->cfg.type == CONFIG_TYPE_PV) {
+		ret = xen_boot_load(vm);
+	} else {
+		ret = acpi_build(vm, BOOT_ACPI, BOOT_ACPI_BYTES, &rsdp);
+		if (!ret)
+			ret = vm->files->load(vm, rsdp);
+	}
+	/* They are in the guest's memory now, and read anew for its next start. */
+	if (vm->files->pygrub)
+		boot_close_images(vm->files);
+	return ret;
 }
 
 u32 boot_memory_map(const struct guest_mem *mem, struct boot_range map[BOOT_RANGES])
@@ -249,7 +299,7 @@ int boot_load_ramdisk(struct vm *vm, u64 kernel_end, u64 limit, u64 *gpa)
 
 int boot_write_cmdline(struct vm *vm, u64 max)
 {
-	size_t len = strlen(vm->cfg.cmdline);
+	size_t len = strlen(vm->files->cmdline);
 
 	max = min_t(u64, max, BOOT_CMDLINE_BYTES - 1);
 	if (len > max) {
@@ -257,5 +307,5 @@ int boot_write_cmdline(struct vm *vm, u64 max)
 			(unsigned long long)max);
 		return -E2BIG;
 	}
-	return mem_write(&vm->mem, BOOT_CMDLINE, vm->cfg.cmdline, len + 1);
+	return mem_write(&vm->mem, BOOT_CMDLINE, vm->files->cmdline, len + 1);
 }

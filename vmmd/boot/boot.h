@@ -10,6 +10,7 @@
 #include "types.h"
 
 struct guest_mem;
+struct pygrub;
 struct vm;
 
 /*
@@ -48,6 +49,9 @@ typedef int (*boot_load_fn)(struct vm *vm, u64 rsdp);
 
 /**
  * struct boot_files - what a guest is started, and started again, from
+ * @pygrub: where kernel and ramdisk come from at each start; NULL when they are
+ *	    files of the host, open all the time
+ * @cmdline: for the kernel
  * @kernel: bzImage or ELF
  * @packed: @kernel is a bzImage
  * @unpacked: the ELF image that was packed in @kernel; fd is -1 without one
@@ -55,6 +59,8 @@ typedef int (*boot_load_fn)(struct vm *vm, u64 rsdp);
  * @load: the loader that understands @kernel; not for PV guests
  */
 struct boot_files {
+	struct pygrub *pygrub;
+	char *cmdline;
 	struct boot_image kernel;
 	bool packed;
 	struct boot_image unpacked;
@@ -87,8 +93,19 @@ int boot_open(struct vm *vm);
 void boot_close(struct vm *vm);
 
 /**
+ * boot_prepare() - find the kernel for this start on the guest's own disk
+ * @vm: created, without memory in use and without a VM in the kernel, because
+ *	this forks
+ *
+ * Does nothing when the configuration names the kernel.
+ * Context: inside the sandbox, vm->files is changed.
+ * Return: 0 or a negative errno (logged).
+ */
+int boot_prepare(struct vm *vm);
+
+/**
  * boot_load() - bring the guest to the brink of its first instruction
- * @vm: RAM all zero, vCPUs created, devices registered
+ * @vm: prepared, RAM all zero, vCPUs created, devices registered
  *
  * Return: 0 or a negative errno (logged).
  */

@@ -326,14 +326,14 @@ static void pv_write_start_info(const struct pv_domain *d)
 		info->mod_len = ramdisk->size;
 		info->flags |= l->ramdisk_mapped ? 0 : SIF_MOD_START_PFN;
 	}
-	memcpy(info->cmd_line, d->vm->cfg.cmdline, strlen(d->vm->cfg.cmdline));
+	memcpy(info->cmd_line, d->vm->files->cmdline, strlen(d->vm->files->cmdline));
 }
 
 /* ------------------------------------------------------------------ building */
 
 static int pv_check_params(const struct pv_domain *d)
 {
-	size_t len = strlen(d->vm->cfg.cmdline);
+	size_t len = strlen(d->vm->files->cmdline);
 
 	if (len >= MAX_GUEST_CMDLINE) {
 		log_err("the command line has %zu bytes, a PV kernel takes %u", len,

@@ -86,6 +86,7 @@ static void print_config(const struct config *cfg)
 	put(json, "type", types[cfg->type]);
 	put(json, "kernel", cfg->kernel);
 	put(json, "ramdisk", cfg->ramdisk);
+	put(json, "bootloader", cfg->grub.used ? "pygrub" : NULL);
 	put(json, "cmdline", cfg->cmdline);
 	json_object_object_add(json, "memory", json_object_new_uint64(cfg->memory_mib));
 	json_object_object_add(json, "maxmem", json_object_new_uint64(cfg->maxmem_mib));

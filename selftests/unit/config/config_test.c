@@ -62,6 +62,12 @@ static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 	fprintf(out, "\ncmdline \"%s\"\nmemory %llu of %llu\nvcpus %u of %u\n", cfg->cmdline,
 		(unsigned long long)cfg->memory_mib, (unsigned long long)cfg->maxmem_mib,
 		cfg->vcpus, cfg->maxvcpus);
+	if (cfg->grub.used)
+		fprintf(out, "pygrub entry=%s kernel=%s ramdisk=%s args=%s\n",
+			cfg->grub.entry ? cfg->grub.entry : "-",
+			cfg->grub.kernel ? cfg->grub.kernel : "-",
+			cfg->grub.ramdisk ? cfg->grub.ramdisk : "-",
+			cfg->grub.args ? cfg->grub.args : "-");
 	if (cfg->affinity_set) {
 		fprintf(out, "cpus");
 		for (int i = 0; i < 64; i++)

@@ -33,10 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ret) {
 		must(ret < 0 && *err.text && !strchr(err.text, '\n') && !cfg.file);
 	} else {
-		must(config_name_valid(cfg.name) && cfg.kernel && *cfg.kernel == '/' &&
-		     cfg.cmdline && cfg.vcpus >= 1 && cfg.maxvcpus >= cfg.vcpus &&
-		     cfg.maxmem_mib >= cfg.memory_mib && cfg.n_disks <= CONFIG_DISKS_MAX &&
-		     cfg.n_vifs <= CONFIG_VIFS_MAX);
+		must(cfg.kernel ? *cfg.kernel == '/' && !cfg.grub.used
+				: cfg.grub.used && cfg.n_disks);
+		must(config_name_valid(cfg.name) && cfg.cmdline && cfg.vcpus >= 1 &&
+		     cfg.maxvcpus >= cfg.vcpus && cfg.maxmem_mib >= cfg.memory_mib &&
+		     cfg.n_disks <= CONFIG_DISKS_MAX && cfg.n_vifs <= CONFIG_VIFS_MAX);
 		for (unsigned int i = 0; i < cfg.n_disks; i++)
 			must(*cfg.disks[i].path == '/');
 		for (unsigned int i = 0; i < cfg.n_vifs; i++)
