@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Event channels, of two levels (xen/event_channel.h).
+ * Event channels (xen/event_channel.h): those of two levels here, with fifo.c those
+ * of the FIFO ABI.
  *
  * The other end of every channel between domains is vmmd: a notification from
  * the guest is a doorbell, one to the guest comes as a bit in struct
@@ -40,17 +41,6 @@ static struct shim_events *events(void)
 	return ram(shim_info.events);
 }
 
-static void lock(void)
-{
-	while (__atomic_exchange_n(&ports_lock, 1, __ATOMIC_ACQUIRE))
-		pause();
-}
-
-static void unlock(void)
-{
-	__atomic_store_n(&ports_lock, 0, __ATOMIC_RELEASE);
-}
-
 void event_kick(u32 id, u32 vector)
 {
 	wrmsr(X2APIC_ICR, (u64)id << 32 | vector);
@@ -87,6 +77,13 @@ static void select(struct vcpu *v, struct vcpu *target, u32 port)
 		upcall(v, target);
 }
 
+/* A port that is masked is waited for all the same. */
+static void wake_poller(struct vcpu *v, struct vcpu *target)
+{
+	if (target != v && __atomic_load_n(&target->polling, __ATOMIC_SEQ_CST))
+		event_kick(target->id, SHIM_VEC_EVENT);
+}
+
 /**
  * event_raise() - make a port pending
  * @v: the calling vCPU
@@ -96,13 +93,28 @@ void event_raise(struct vcpu *v, u32 port)
 {
 	struct vcpu *target = vcpu_of(ports[port].vcpu);
 	struct shared_info *s = shared();
+	bool tell;
 
+	if (fifo_in_use() && fifo_set_pending(port, target->id, &tell)) {
+		if (tell)
+			upcall(v, target);
+		else
+			wake_poller(v, target);
+		return;
+	}
 	if (test_and_set_bit((u64 *)s->evtchn_pending, port))
 		return;
 	if (!test_bit((u64 *)s->evtchn_mask, port))
 		select(v, target, port);
-	else if (target != v && __atomic_load_n(&target->polling, __ATOMIC_SEQ_CST))
-		event_kick(target->id, SHIM_VEC_EVENT);
+	else
+		wake_poller(v, target);
+}
+
+/** event_is_pending() - a port, masked or not */
+bool event_is_pending(u32 port)
+{
+	return fifo_in_use() ? fifo_is_pending(port)
+			     : test_bit((u64 *)shared()->evtchn_pending, port);
 }
 
 /** event_raise_virq() - the same for a VIRQ of the calling vCPU, if it is bound */
@@ -182,17 +194,19 @@ static u32 new_port(u8 state, u32 vcpu)
 {
 	u32 port;
 
-	lock();
+	spin_lock(&ports_lock);
 	for (port = 1; port < SHIM_PORTS; port++)
-		if (ports[port].state == PORT_FREE)
+		if (ports[port].state == PORT_FREE && !fifo_is_busy(port))
 			break;
 	if (port == SHIM_PORTS)
 		port = 0;
 	else
 		ports[port].state = state;
-	unlock();
-	if (port)
+	spin_unlock(&ports_lock);
+	if (port) {
+		fifo_reset_port(port);
 		set_vcpu(port, vcpu);
+	}
 	return port;
 }
 
@@ -243,6 +257,7 @@ static long op_close(const struct evtchn_close *op)
 	if (p->state == PORT_VIRQ)
 		virq_port[p->vcpu][p->virq] = 0;
 	clear_bit((u64 *)shared()->evtchn_pending, op->port);
+	fifo_reset_port(op->port);
 	__atomic_store_n(&p->state, PORT_FREE, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -305,13 +320,44 @@ static long op_bind_vcpu(const struct evtchn_bind_vcpu *op)
 static long op_unmask(struct vcpu *v, const struct evtchn_unmask *op)
 {
 	struct shared_info *s = shared();
+	struct vcpu *target;
+	bool tell;
 
 	if (!bound(op->port))
 		return -EINVAL;
+	target = vcpu_of(ports[op->port].vcpu);
+	if (fifo_in_use() && fifo_unmask(op->port, target->id, &tell)) {
+		if (tell)
+			upcall(v, target);
+		return 0;
+	}
 	clear_bit((u64 *)s->evtchn_mask, op->port);
 	if (test_bit((u64 *)s->evtchn_pending, op->port))
-		select(v, vcpu_of(ports[op->port].vcpu), op->port);
+		select(v, target, op->port);
 	return 0;
+}
+
+/* What was raised before the guest had words for it is in the old bitmap. */
+static long op_expand_array(struct vcpu *v, const struct evtchn_expand_array *op)
+{
+	u64 *map = (u64 *)shared()->evtchn_pending;
+	u32 first, port;
+	long n = fifo_expand_array(op, &first);
+
+	if (n < 0)
+		return n;
+	for (port = first; port < first + n; port++) {
+		if (test_bit(map, port)) {
+			clear_bit(map, port);
+			event_raise(v, port);
+		}
+	}
+	return 0;
+}
+
+static long op_set_priority(const struct evtchn_set_priority *op)
+{
+	return bound(op->port) ? fifo_set_priority(op) : -EINVAL;
 }
 
 /* Sizes of the arguments, which are copied both ways. */
@@ -324,6 +370,9 @@ static const u8 op_size[] = {
 	[EVTCHNOP_bind_ipi] = sizeof(struct evtchn_bind_ipi),
 	[EVTCHNOP_bind_vcpu] = sizeof(struct evtchn_bind_vcpu),
 	[EVTCHNOP_unmask] = sizeof(struct evtchn_unmask),
+	[EVTCHNOP_init_control] = sizeof(struct evtchn_init_control),
+	[EVTCHNOP_expand_array] = sizeof(struct evtchn_expand_array),
+	[EVTCHNOP_set_priority] = sizeof(struct evtchn_set_priority),
 };
 
 /* args: command, its argument */
@@ -338,6 +387,9 @@ long hv_event_channel_op(struct vcpu *v, const u64 a[5])
 		struct evtchn_bind_ipi bind_ipi;
 		struct evtchn_bind_vcpu bind_vcpu;
 		struct evtchn_unmask unmask;
+		struct evtchn_init_control init_control;
+		struct evtchn_expand_array expand_array;
+		struct evtchn_set_priority set_priority;
 	} op;
 	bool out = false;
 	long r;
@@ -367,6 +419,14 @@ long hv_event_channel_op(struct vcpu *v, const u64 a[5])
 		r = op_bind_ipi(&op.bind_ipi);
 		out = true;
 		break;
+	case EVTCHNOP_init_control:
+		r = fifo_init_control(&op.init_control);
+		out = true;
+		break;
+	case EVTCHNOP_expand_array:
+		return op_expand_array(v, &op.expand_array);
+	case EVTCHNOP_set_priority:
+		return op_set_priority(&op.set_priority);
 	case EVTCHNOP_bind_vcpu:
 		return op_bind_vcpu(&op.bind_vcpu);
 	default:

@@ -59,7 +59,7 @@ static bool any_pending(const u32 *list, u32 n)
 	u32 i;
 
 	for (i = 0; i < n; i++)
-		if (test_bit((u64 *)shared()->evtchn_pending, list[i]))
+		if (event_is_pending(list[i]))
 			return true;
 	return false;
 }

@@ -10,6 +10,7 @@
  * mmu.c	page tables and TLBs
  * mem.c	memory reservation
  * event.c	event channels
+ * fifo.c	their words and queues by the FIFO ABI
  * grant.c	grant tables
  * sched.c	blocking, polling, vCPUs going up and down
  * clock.c	time and timers
@@ -48,6 +49,7 @@ typedef int64_t s64;
 #define EPERM  1
 #define ENOENT 2
 #define E2BIG  7
+#define ENOMEM 12
 #define EFAULT 14
 #define EBUSY  16
 #define EEXIST 17
@@ -296,6 +298,17 @@ static inline void pause(void)
 	asm volatile("pause" : : : "memory");
 }
 
+static inline void spin_lock(u8 *lock)
+{
+	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
+		pause();
+}
+
+static inline void spin_unlock(u8 *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
 static inline bool test_and_set_bit(u64 *map, u32 bit)
 {
 	return __atomic_fetch_or(&map[bit / 64], 1UL << (bit % 64), __ATOMIC_SEQ_CST) >>
@@ -347,10 +360,25 @@ void mmu_serve_flush(struct vcpu *v);
 /* event.c */
 void event_init(void);
 void event_raise(struct vcpu *v, u32 port);
+bool event_is_pending(u32 port);
 void event_raise_virq(struct vcpu *v, u32 virq);
 void event_take(struct vcpu *v);
 void event_kick(u32 id, u32 vector);
 void event_info_moved(struct vcpu *v);
+
+/* fifo.c */
+struct evtchn_init_control;
+struct evtchn_expand_array;
+struct evtchn_set_priority;
+bool fifo_in_use(void);
+bool fifo_set_pending(u32 port, u32 vcpu, bool *upcall);
+bool fifo_unmask(u32 port, u32 vcpu, bool *upcall);
+bool fifo_is_pending(u32 port);
+bool fifo_is_busy(u32 port);
+void fifo_reset_port(u32 port);
+long fifo_init_control(struct evtchn_init_control *op);
+long fifo_expand_array(const struct evtchn_expand_array *op, u32 *first);
+long fifo_set_priority(const struct evtchn_set_priority *op);
 
 /* clock.c */
 void clock_init_vcpu(struct vcpu *v);
