@@ -7,15 +7,20 @@
 
 . ./guest.sh
 CONSOLE=hvc0
-plan 10
+plan 11
 
 for n in 1 2; do
 	run 'type="pv"' vcpus=$n "$(does 'nproc; cat /sys/hypervisor/type;' \
-		'cat /sys/hypervisor/properties/features')"
+		'cat /sys/hypervisor/properties/features; dmesg | grep FIFO-based')"
 	ok "$n vCPUs come up" said "^$n"
-	ok "... under what they take for Xen" said '^xen'
+	ok "... under what they take for Xen" eval 'said "^xen" && said "FIFO-based"'
 	ok "... and the guest powers off" [ "$status" = 0 ]
 done
+
+KARGS=xen.fifo_events=0
+run 'type="pv"' vcpus=2 "$(does 'dmesg | grep -c FIFO-based; nproc')"
+ok "2 vCPUs come up with the 2-level ABI of events" eval 'said "^0" && said "^2"'
+KARGS=''
 
 run 'type="pv"' "kernel=\"$PWD/../guest/pvcrash\"" 'ramdisk=""' 'on_crash="destroy"'
 ok "a hypercall that does not exist is told of, once" [ \

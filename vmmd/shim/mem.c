@@ -22,6 +22,9 @@ struct e820_entry {
 /* What the table says of a frame that nobody has. */
 #define NOBODY (~0UL)
 
+/* Nobody else takes what an exchange has put down for a moment. */
+static u8 frames_lock;
+
 /* Where the last frame was found for a PFN that could not have its own. */
 static u64 hint;
 
@@ -163,15 +166,13 @@ static bool claim(u64 mfn, u64 pfn)
 }
 
 /*
- * Frames in a row for PFNs in a row, or for no PFNs yet (NOBODY).
- * Return: the first, NOBODY when they cannot be had.
+ * Frames in a row for PFNs in a row, or for no PFNs yet (NOBODY), as many as were
+ * reserved. Return: the first, NOBODY when they cannot be had.
  */
-static u64 allocate(u64 pfn, u32 order)
+static u64 find_frames(u64 pfn, u32 order)
 {
 	u64 i, mfn = NOBODY, pages = 1UL << order;
 
-	if (!reserve(pages))
-		return NOBODY;
 	if (pfn != NOBODY && extent_is(mfn_of(pfn), pages, true))
 		mfn = mfn_of(pfn);
 	else if (!order)
@@ -185,8 +186,21 @@ static u64 allocate(u64 pfn, u32 order)
 	/* What was claimed of an extent that another vCPU has broken into. */
 	while (i-- > 0)
 		__atomic_store_n(m2p(mfn + i), NOBODY, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&shim_info.given, pages, __ATOMIC_SEQ_CST);
 	return NOBODY;
+}
+
+static u64 allocate(u64 pfn, u32 order)
+{
+	u64 mfn, pages = 1UL << order;
+
+	if (!reserve(pages))
+		return NOBODY;
+	spin_lock(&frames_lock);
+	mfn = find_frames(pfn, order);
+	spin_unlock(&frames_lock);
+	if (mfn == NOBODY)
+		__atomic_fetch_add(&shim_info.given, pages, __ATOMIC_SEQ_CST);
+	return mfn;
 }
 
 static bool pfns_exist(u64 pfn, u64 pages)
@@ -223,6 +237,128 @@ static long reservation(struct vcpu *v, u64 cmd, u64 arg)
 	return increase(&r, cmd == XENMEM_populate_physmap);
 }
 
+/* ------------------------------------------------------------ exchange */
+
+#define CHUNK_PAGES (1UL << SHIM_GIVEN_ORDER)
+
+/**
+ * struct chunk - as many extents as make one of the larger order
+ * @pages: frames in it, and out of it
+ * @taken: of @mfn and @pfn in use
+ * @mfn: what the guest gives
+ * @pfn: what they were
+ */
+struct chunk {
+	u64 pages;
+	u64 taken;
+	u64 mfn[CHUNK_PAGES];
+	u64 pfn[CHUNK_PAGES];
+};
+
+/* One frame twice in the guest's list is no longer somebody's the second time. */
+static long put_down(struct chunk *c, u64 list, u32 order)
+{
+	u64 i, j, mfn;
+
+	for (i = 0; i < c->pages >> order; i++) {
+		if (!take_frame(list, i, &mfn))
+			return -EFAULT;
+		for (j = 0; j < 1UL << order; j++) {
+			if (!mfn_is_ram(mfn + j) || is_given(mfn + j))
+				return -EINVAL;
+			c->mfn[c->taken] = mfn + j;
+			c->pfn[c->taken++] =
+				__atomic_exchange_n(m2p(mfn + j), NOBODY, __ATOMIC_SEQ_CST);
+		}
+	}
+	return 0;
+}
+
+static long pick_up(const struct chunk *c, u64 list, u32 order)
+{
+	u64 i, j, pfn, mfn;
+	long r = 0;
+
+	for (i = 0; i < c->pages >> order; i++) {
+		r = -EFAULT;
+		if (!take_frame(list, i, &pfn))
+			break;
+		r = -EINVAL;
+		if (!pfns_exist(pfn, 1UL << order))
+			break;
+		r = -ENOMEM;
+		mfn = find_frames(pfn, order);
+		if (mfn == NOBODY)
+			break;
+		r = guest_copy((u64 *)list + i, &mfn, sizeof(mfn));
+		if (r)
+			break;
+	}
+	if (!r)
+		return 0;
+	/* All that was taken was put down by this exchange, or lay about before. */
+	while (i-- > 0) {
+		if (!take_frame(list, i, &mfn) || !mfn_is_ram(mfn))
+			continue;
+		pfn = *m2p(mfn);
+		guest_copy((u64 *)list + i, &pfn, sizeof(pfn));
+		for (j = 0; j < 1UL << order && mfn_is_ram(mfn + j); j++)
+			__atomic_store_n(m2p(mfn + j), NOBODY, __ATOMIC_SEQ_CST);
+	}
+	return r;
+}
+
+/* What frames hold is lost, and needs no emptying: they stay the guest's. */
+static long exchange_chunk(u64 in, u32 in_order, u64 out, u32 out_order)
+{
+	static struct chunk c;
+	long r;
+
+	spin_lock(&frames_lock);
+	c.pages = 1UL << (in_order > out_order ? in_order : out_order);
+	c.taken = 0;
+	r = put_down(&c, in, in_order);
+	if (!r)
+		r = pick_up(&c, out, out_order);
+	if (r)
+		while (c.taken-- > 0)
+			__atomic_store_n(m2p(c.mfn[c.taken]), c.pfn[c.taken], __ATOMIC_SEQ_CST);
+	spin_unlock(&frames_lock);
+	return r;
+}
+
+static long exchange(u64 arg)
+{
+	struct xen_memory_exchange x;
+	u64 in, out, order, pages;
+	long r = 0;
+
+	if (guest_copy(&x, (void *)arg, sizeof(x)))
+		return -EFAULT;
+	if (x.in.extent_order > SHIM_GIVEN_ORDER || x.out.extent_order > SHIM_GIVEN_ORDER ||
+	    x.in.nr_extents > shim_info.max_pages || x.out.nr_extents > shim_info.max_pages)
+		return -EINVAL;
+	in = *(const u64 *)&x.in.extent_start;
+	out = *(const u64 *)&x.out.extent_start;
+	order = x.in.extent_order > x.out.extent_order ? x.in.extent_order : x.out.extent_order;
+	pages = x.in.nr_extents << x.in.extent_order;
+	if (x.out.nr_extents << x.out.extent_order != pages || pages & ((1UL << order) - 1) ||
+	    x.nr_exchanged)
+		return -EINVAL;
+	while (!r && x.nr_exchanged < x.in.nr_extents) {
+		u64 page = x.nr_exchanged << x.in.extent_order;
+
+		r = exchange_chunk(
+			in + (page >> x.in.extent_order) * sizeof(u64), x.in.extent_order,
+			out + (page >> x.out.extent_order) * sizeof(u64), x.out.extent_order);
+		if (!r)
+			x.nr_exchanged += 1UL << (order - x.in.extent_order);
+	}
+	if (guest_copy((void *)arg, &x, sizeof(x)))
+		return -EFAULT;
+	return r;
+}
+
 /* args: command, its argument */
 long hv_memory_op(struct vcpu *v, const u64 a[5])
 {
@@ -231,6 +367,8 @@ long hv_memory_op(struct vcpu *v, const u64 a[5])
 	case XENMEM_populate_physmap:
 	case XENMEM_increase_reservation:
 		return reservation(v, a[0], a[1]);
+	case XENMEM_exchange:
+		return exchange(a[1]);
 	case XENMEM_current_reservation:
 		return (long)(shim_info.max_pages -
 			      __atomic_load_n(&shim_info.given, __ATOMIC_RELAXED));
