@@ -29,6 +29,7 @@ help:
 	@echo 'make check-vmx      the tests of the module on VMX, in Bochs (hours)'
 	@echo 'make check-pv       Xen PV guests of all kinds on SVM and VMX (an hour)'
 	@echo 'make bench          measure, write Documentation/performance.md'
+	@echo 'make bench-pv       the same for PV guests, beside Xen (half an hour)'
 	@echo 'make lint           checkpatch, sparse, W=1, clang-format, shell syntax'
 	@echo 'make setup          install the packages all of this needs (Debian 12)'
 	@echo 'make install        install for the running kernel (PREFIX=, DESTDIR=,'
@@ -80,6 +81,10 @@ check-pv: setup
 bench: setup all
 	@$(lab)/fetch-linux
 	$(MAKE) -C $(top)/selftests/bench bench
+
+bench-pv: setup all
+	@$(lab)/build-image kernel host guest bochs xen
+	$(MAKE) -C $(top)/selftests/bench/pv bench
 
 lint: setup
 	@$(lab)/lint
@@ -134,5 +139,5 @@ distclean:
 	rm -rf $(out)
 
 .PHONY: all help setup module-tree module vmmd selftests run check check-quick check-vmx \
-	check-pv bench lint install \
+	check-pv bench bench-pv lint install \
 	install-data dkms clean distclean

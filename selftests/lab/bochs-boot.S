@@ -23,6 +23,12 @@
  *
  * Given by --defsym: PVH_ENTRY, INITRD (physical addresses), INITRD_SIZE and
  * IMAGE_END (the physical address behind the file's last byte).
+ *
+ * With XEN_LOAD it is Xen that is in the kernel's place, without a PVH entry
+ * but with one of the Multiboot specification, version 0.6.96: XEN_BYTES of it
+ * are moved to that address and XEN_ZERO bytes behind them cleared, and what
+ * follows are its modules, the kernel of domain 0 from MODULE on and INITRD,
+ * with command lines a page each behind Xen's own.
  */
 
 	.set	BLOCK, 0x20000
@@ -34,8 +40,13 @@
 	.set	START_MAGIC, 0x336ec578
 
 	.set	ROM, 0xc0000
-	.set	MAP, 0x8000
 	.set	MAP_ENTRY, 24
+	/* Multiboot wants the size of an entry in front of it. */
+	.ifdef	XEN_LOAD
+	.set	MAP, 0x8004
+	.else
+	.set	MAP, 0x8000
+	.endif
 
 	.section .rom, "ax"
 	.code16
@@ -59,7 +70,11 @@ rom:
 	movl	$20, %ecx
 	int	$0x15
 	jc	2f
+	.ifdef	XEN_LOAD
+	movl	$20, -4(%di)
+	.else
 	movl	$0, 20(%di)
+	.endif
 	addw	$MAP_ENTRY, %di
 	incl	%esi
 	testl	%ebx, %ebx
@@ -105,9 +120,24 @@ flat:
 	jb	3b
 
 	movl	$INFO, %ebx
+	.ifdef	XEN_LOAD
+	imull	$MAP_ENTRY, %esi
+	movl	%esi, multiboot_map_length - multiboot_info(%ebx)
+	movl	$0x1000000, %esi
+	movl	$XEN_LOAD, %edi
+	movl	$XEN_BYTES, %ecx
+	rep movsb
+	xorl	%eax, %eax
+	movl	$XEN_ZERO, %ecx
+	rep stosb
+	movl	$0x2badb002, %eax
+	movl	$XEN_LOAD, %ecx
+	jmp	*%ecx
+	.else
 	movl	%esi, start_info_map_entries - start_info(%ebx)
 	movl	$PVH_ENTRY, %eax
 	jmp	*%eax
+	.endif
 
 word:
 	.ascii	"Shutdown"
@@ -121,6 +151,22 @@ gdt_register:
 	.word	gdt_register - gdt - 1
 	.long	ROM + gdt - rom
 
+	.ifdef	XEN_LOAD
+	.section .info, "a"
+multiboot_info:
+	.long	0x4c			/* command line, modules, memory map */
+	.long	0, 0, 0
+	.long	CMDLINE
+	.long	2, INFO + modules - multiboot_info
+	.long	0, 0, 0, 0
+multiboot_map_length:
+	.long	0, MAP - 4
+	.fill	9, 4, 0
+modules:
+	.long	MODULE, INITRD, CMDLINE + 0x1000, 0
+	.long	INITRD, IMAGE_END, CMDLINE + 0x2000, 0
+	.else
+
 	/* struct hvm_start_info, then its one struct hvm_modlist_entry. */
 	.section .info, "a"
 start_info:
@@ -130,3 +176,4 @@ start_info_map_entries:
 	.long	0, 0
 module:
 	.quad	INITRD, INITRD_SIZE, 0, 0
+	.endif

@@ -14,6 +14,7 @@
 #include "pvbench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,9 @@ static int job(const char *name, char **command)
 	int status;
 
 	if (!pid) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, STDOUT_FILENO);
 		execvp(command[0], command);
 		die(command[0]);
 	}
@@ -122,8 +126,12 @@ int main(int argc, char **argv)
 		return 0;
 	if (argc > 3 && !strcmp(argv[1], "job"))
 		return job(argv[2], argv + 3);
+	if (argc == 3 && !strcmp(argv[1], "files")) {
+		files(argv[2]);
+		return 0;
+	}
 	if (argc > 1) {
-		fprintf(stderr, "usage: pvbench [job NAME COMMAND [ARG]...]\n");
+		fprintf(stderr, "usage: pvbench [job NAME COMMAND [ARG]... | files DIR]\n");
 		return 2;
 	}
 	/* A console at work would be measured, too. */

@@ -24,6 +24,9 @@ op_fn op_mmap_touch, op_fault, op_protection;
 /* talk.c: one turn is a system call, a signal, a byte there and back. */
 op_fn op_syscall, op_signal, op_pipe, op_pipe_alone, op_ring;
 
+/** files() - the work of some clients of a file server, in directory @where */
+void files(const char *where);
+
 /** die() - end the program because @what failed, with errno's reason */
 void die(const char *what) __attribute__((noreturn));
 
