@@ -49,7 +49,7 @@ struct hv_pit {
 /* Where a GSI leads to. */
 struct hv_route {
 	u32 gsi;
-	u32 type;			/* KVM_IRQ_ROUTING_IRQCHIP, _MSI */
+	u32 type;			/* KVM_IRQ_ROUTING_IRQCHIP, _MSI, _XEN_EVTCHN */
 	union {
 		struct {
 			u32 chip, pin;
@@ -57,6 +57,9 @@ struct hv_route {
 		struct {
 			u64 address;
 			u32 data;
+		};
+		struct {
+			u32 vcpu, port;
 		};
 	};
 };

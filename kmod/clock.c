@@ -328,11 +328,11 @@ void hv_clock_load(struct hv_vcpu *vcpu, bool moved)
 	} else if (delay != c->run_delay) {
 		vcpu->steal_ns += delay - c->run_delay;
 		c->run_delay = delay;
-		if (c->steal_msr & KVM_MSR_ENABLED)
+		if ((c->steal_msr & KVM_MSR_ENABLED) || vcpu->xen)
 			hv_request(vcpu, HV_REQ_STEAL);
 	}
-	if ((c->time_msr & KVM_MSR_ENABLED) &&
-	    unlikely(!READ_ONCE(vcpu->vm->clock.stable)) &&
+	if (unlikely(!READ_ONCE(vcpu->vm->clock.stable)) &&
+	    ((c->time_msr & KVM_MSR_ENABLED) || vcpu->xen) &&
 	    (moved || rdtsc() - c->written_at > tsc_khz * 1000ULL))
 		hv_request(vcpu, HV_REQ_CLOCK);
 }

@@ -6,6 +6,7 @@
 #define HVCTL_CLOCK_H
 
 #include <linux/math64.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #include <asm/tsc.h>
@@ -24,6 +25,8 @@ struct hv_clock_sample {
 	u64 real_ns;
 };
 
+void hv_clock_publish(struct hv_vm *vm, u64 place, void *rec, u32 len, u32 at);
+struct timespec64 hv_clock_zero(struct hv_vm *vm);
 bool hv_clock_sample(struct hv_clock_sample *s);
 void hv_clock_master(struct hv_vm *vm);
 

@@ -198,6 +198,21 @@ static void deliver_user_irq(struct hv_vcpu *vcpu, bool busy)
 	}
 }
 
+/* Xen's upcall takes no turn with the local APIC's, nor is it ended there. */
+static noinline bool deliver_upcall(struct hv_vcpu *vcpu, bool busy)
+{
+	int vector = hv_xen_upcall(vcpu);
+
+	if (vector < 0)
+		return busy;
+	if (busy || !open_for_interrupts(vcpu)) {
+		vcpu->want_window = true;
+		return busy;
+	}
+	deliver_interrupt(vcpu, vector);
+	return true;
+}
+
 /**
  * hv_deliver() - choose what the next entry delivers
  * @vcpu: the vCPU
@@ -223,6 +238,8 @@ void hv_deliver(struct hv_vcpu *vcpu)
 		deliver_user_irq(vcpu, busy);
 		return;
 	}
+	if (unlikely(vcpu->xen))
+		busy = deliver_upcall(vcpu, busy);
 	if (vcpu->apic_by_cpu) {
 		hv_lapic_give(vcpu);
 		vector = hv_irq_next_pic(vcpu);

@@ -95,8 +95,13 @@ static int do_hypercall(struct hv_vcpu *vcpu, bool atomic)
 	long ret = vcpu->state.cpl ? -KVM_EPERM : -KVM_ENOSYS;
 	int r;
 
+	/* A guest that talks to Xen passes records in its memory, mostly. */
+	if (unlikely(vcpu->vm->xen) && hv_xen_intercepts(vcpu->vm) && atomic)
+		return HV_SLOW;
 	if (need_len(vcpu, atomic, &r))
 		return r;
+	if (unlikely(vcpu->vm->xen) && hv_xen_intercepts(vcpu->vm))
+		return hv_xen_hypercall(vcpu);
 	vcpu->state.gpr[HV_RAX] = vcpu->state.code64 ? ret : (u32)ret;
 	hv_skip(vcpu);
 	return HV_RESUME;

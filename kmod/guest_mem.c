@@ -190,3 +190,145 @@ int hv_write_gpa(struct hv_vm *vm, u64 gpa, const void *buf, u32 len)
 {
 	return access_gpa(vm, gpa, (void *)buf, len, true);
 }
+
+/* ------------------------------------------------------------ places */
+
+/* User address of bytes of a place that do not leave a page, or 0. */
+static unsigned long place_hva(struct hv_vm *vm, u64 place, u32 len)
+{
+	if (place == HV_PLACE_NONE)
+		return 0;
+	if (place & HV_PLACE_HVA)
+		return place & ~HV_PLACE_HVA;
+	return hv_gpa_range(vm, place, len, true);
+}
+
+/**
+ * hv_place_read() - read a record of the guest's
+ * @vm: the VM, of the current mm
+ * @place: where it lies
+ * @buf: where to
+ * @len: bytes
+ *
+ * Context: may sleep. Return: as hv_read_gpa().
+ */
+int hv_place_read(struct hv_vm *vm, u64 place, void *buf, u32 len)
+{
+	if (place == HV_PLACE_NONE)
+		return -ENOENT;
+	if (!(place & HV_PLACE_HVA))
+		return hv_read_gpa(vm, place, buf, len);
+	return copy_from_user(buf, (void __user *)(place & ~HV_PLACE_HVA), len) ?
+	       -EFAULT : 0;
+}
+
+/**
+ * hv_place_write() - write a record of the guest's
+ * @vm: the VM, of the current mm
+ * @place: where it lies; what user space has named by its own address is not
+ *	   logged as dirty
+ * @buf: where from
+ * @len: bytes
+ *
+ * Context: may sleep. Return: as hv_write_gpa().
+ */
+int hv_place_write(struct hv_vm *vm, u64 place, const void *buf, u32 len)
+{
+	if (place == HV_PLACE_NONE)
+		return -ENOENT;
+	if (!(place & HV_PLACE_HVA))
+		return hv_write_gpa(vm, place, buf, len);
+	return copy_to_user((void __user *)(place & ~HV_PLACE_HVA), buf, len) ?
+	       -EFAULT : 0;
+}
+
+/**
+ * hv_place_peek() - read a few bytes that do not leave a page
+ * @vm: the VM, of the current mm
+ * @place: where they lie
+ * @buf: where to
+ * @len: bytes
+ *
+ * Context: preemption off. Return: 0, -ENOENT, -EAGAIN.
+ */
+int hv_place_peek(struct hv_vm *vm, u64 place, void *buf, u32 len)
+{
+	unsigned long hva = place_hva(vm, place, len);
+	unsigned long left;
+
+	if (!hva)
+		return -ENOENT;
+	pagefault_disable();
+	left = __copy_from_user_inatomic(buf, (void __user *)hva, len);
+	pagefault_enable();
+	return left ? -EAGAIN : 0;
+}
+
+/**
+ * hv_place_poke() - write one byte
+ * @vm: the VM, of the current mm
+ * @place: where it lies
+ * @value: what to write
+ *
+ * Not logged as dirty. Context: preemption off. Return: as hv_place_peek().
+ */
+int hv_place_poke(struct hv_vm *vm, u64 place, u8 value)
+{
+	unsigned long hva = place_hva(vm, place, 1);
+	unsigned long left;
+
+	if (!hva)
+		return -ENOENT;
+	pagefault_disable();
+	left = __copy_to_user_inatomic((void __user *)hva, &value, 1);
+	pagefault_enable();
+	return left ? -EAGAIN : 0;
+}
+
+/* A guest that keeps changing the word is not waited for longer. */
+#define SET_BIT_TRIES	64
+
+/**
+ * hv_place_set_bit() - set a bit of a bitmap, atomically
+ * @vm: the VM, of the current mm
+ * @place: where the bitmap begins, a multiple of 4; the bit is in the same page
+ * @nr: number of the bit
+ *
+ * Not logged as dirty. Context: preemption off; a full barrier when it is done.
+ * Return: 1 when it was set, 0 when it was not, -ENOENT, -EAGAIN.
+ */
+int hv_place_set_bit(struct hv_vm *vm, u64 place, u32 nr)
+{
+	unsigned long hva = place_hva(vm, place + nr / 32 * 4, 4);
+	u32 __user *at = (u32 __user *)hva;
+	u32 bit = BIT(nr % 32), old;
+	int i, ret;
+
+	if (place == HV_PLACE_NONE || !hva)
+		return -ENOENT;
+	pagefault_disable();
+	ret = __copy_from_user_inatomic(&old, at, sizeof(old)) ? -EFAULT : 1;
+	/* Above 0 old was no longer there, and is what is there now. */
+	for (i = 0; ret > 0 && i < SET_BIT_TRIES; i++)
+		ret = __try_cmpxchg_user(at, &old, old | bit, out);
+	pagefault_enable();
+	return ret ? -EAGAIN : !!(old & bit);
+}
+
+/**
+ * hv_place_fault_in() - have a page of a place present and writable
+ * @vm: the VM, of the current mm
+ * @place: an address in it
+ *
+ * Context: may sleep. Return: 0, -ENOENT, or as hv_fault_in().
+ */
+int hv_place_fault_in(struct hv_vm *vm, u64 place)
+{
+	unsigned long hva;
+
+	rcu_read_lock();
+	hva = place_hva(vm, place, 1);
+	rcu_read_unlock();
+	/* As in access_page(), it is only brought in here. */
+	return hva ? hv_fault_in(vm, hva, true) : -ENOENT;
+}

@@ -40,6 +40,8 @@
 #include "irqchip.h"
 #include "mem.h"
 
+struct pvclock_vcpu_time_info;
+
 #undef pr_fmt
 #define pr_fmt(fmt) "hvctl: " fmt
 
@@ -116,6 +118,7 @@ enum hv_request {
 	HV_REQ_INIT,		/* INIT or SIPI came in */
 	HV_REQ_TSC,		/* tsc_offset changed */
 	HV_REQ_PDPTE,		/* PAE paging: the top of the tables may differ */
+	HV_REQ_XEN,		/* xen.h: event channels or hypercall page */
 	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
 };
 
@@ -228,6 +231,12 @@ struct hv_vcpu {
 	struct rcuwait wait;			/* HLT sleeps here */
 
 	struct hv_lapic *lapic;			/* (c) NULL without irqchip */
+	struct hv_xen_vcpu *xen;		/* (v) then (c); NULL before Xen's
+						 * interface is used
+						 */
+	u64 xen_page;				/* (v) written to Xen's MSR, and the
+						 * page is not there yet; or HV_NEVER
+						 */
 	u8 *apic_page;				/* (c) the back end's; NULL where no
 						 * CPU delivers from it
 						 */
@@ -298,6 +307,9 @@ struct hv_vm {
 	struct hv_vcpu *vcpu[HV_MAX_VCPUS];	/* (l) slots below nr_vcpus are (c) */
 
 	struct hv_irqchip *irqchip;		/* (l) then (c) */
+	struct hv_xen_vm *xen;			/* (l) then (c); NULL before Xen's
+						 * interface is used
+						 */
 	u64 x2apic_flags;			/* (l) KVM_CAP_X2APIC_API */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
 
@@ -497,6 +509,30 @@ u32 hv_tsc_khz(void);
 int hv_kvmclock_ctrl(struct hv_vcpu *vcpu);	/* KVM_KVMCLOCK_CTRL */
 void hv_clock_suspend(void);
 void hv_clock_hotplug(void);			/* after resume: all clocks anew */
+
+/* xen.h tells what this is about. Any context, with a VM that has it or not: */
+int hv_xen_evtchn(struct hv_vm *vm, u32 vcpu_id, u32 port);
+/* Own thread, vcpu->xen is there. IRQs off or on: the vector of the upcall
+ * that the guest is to get, -1 for none.
+ */
+int hv_xen_upcall(struct hv_vcpu *vcpu);
+int hv_xen_serve(struct hv_vcpu *vcpu);		/* HV_REQ_XEN, may sleep */
+void hv_xen_runstate_update(struct hv_vcpu *vcpu);	/* HV_REQ_STEAL */
+/* HV_REQ_CLOCK; its flags may be changed */
+void hv_xen_clock_update(struct hv_vcpu *vcpu, struct pvclock_vcpu_time_info *info);
+/* Own thread, hot or slow path, as hv_msr_write(). */
+int hv_xen_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host);
+bool hv_xen_intercepts(struct hv_vm *vm);	/* hypercalls are Xen's */
+int hv_xen_hypercall(struct hv_vcpu *vcpu);	/* slow handler; length known */
+int hv_xen_config_set(struct hv_vm *vm, const struct kvm_xen_hvm_config *config);
+int hv_xen_attr_get(struct hv_vm *vm, struct kvm_xen_hvm_attr *attr);
+int hv_xen_attr_set(struct hv_vm *vm, const struct kvm_xen_hvm_attr *attr);
+int hv_xen_vcpu_attr_get(struct hv_vcpu *vcpu, struct kvm_xen_vcpu_attr *attr);
+int hv_xen_vcpu_attr_set(struct hv_vcpu *vcpu, const struct kvm_xen_vcpu_attr *attr);
+int hv_xen_evtchn_send(struct hv_vm *vm, const struct kvm_irq_routing_xen_evtchn *e);
+u32 hv_xen_caps(void);
+void hv_xen_vcpu_destroy(struct hv_vcpu *vcpu);
+void hv_xen_vm_destroy(struct hv_vm *vm);
 
 /* netlink.c */
 int hv_netlink_init(void);

@@ -69,6 +69,8 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 		       KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_XSAVE2:
 		return hv_xsave_size();
+	case KVM_CAP_XEN_HVM:
+		return hv_xen_caps();
 	case KVM_CAP_NR_MEMSLOTS:
 		return HV_MAX_SLOTS;
 	case KVM_CAP_NR_VCPUS:
@@ -389,6 +391,46 @@ static int vm_state_set(struct hv_vm *vm, u32 __user *user)
 	return hv_vm_state_set(vm, state);
 }
 
+static int vm_xen_config(struct hv_vm *vm, void __user *user)
+{
+	struct kvm_xen_hvm_config config;
+
+	if (copy_from_user(&config, user, sizeof(config)))
+		return -EFAULT;
+	return hv_xen_config_set(vm, &config);
+}
+
+static int vm_xen_get(struct hv_vm *vm, void __user *user)
+{
+	struct kvm_xen_hvm_attr attr;
+	int r;
+
+	if (copy_from_user(&attr, user, sizeof(attr)))
+		return -EFAULT;
+	r = hv_xen_attr_get(vm, &attr);
+	if (!r && copy_to_user(user, &attr, sizeof(attr)))
+		r = -EFAULT;
+	return r;
+}
+
+static int vm_xen_set(struct hv_vm *vm, void __user *user)
+{
+	struct kvm_xen_hvm_attr attr;
+
+	if (copy_from_user(&attr, user, sizeof(attr)))
+		return -EFAULT;
+	return hv_xen_attr_set(vm, &attr);
+}
+
+static int vm_xen_send(struct hv_vm *vm, void __user *user)
+{
+	struct kvm_irq_routing_xen_evtchn event;
+
+	if (copy_from_user(&event, user, sizeof(event)))
+		return -EFAULT;
+	return hv_xen_evtchn_send(vm, &event);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hv_vm *vm = file->private_data;
@@ -440,6 +482,14 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_clock_set(vm, user);
 	case KVM_ENABLE_CAP:
 		return vm_enable_cap(vm, user);
+	case KVM_XEN_HVM_CONFIG:
+		return vm_xen_config(vm, user);
+	case KVM_XEN_HVM_GET_ATTR:
+		return vm_xen_get(vm, user);
+	case KVM_XEN_HVM_SET_ATTR:
+		return vm_xen_set(vm, user);
+	case KVM_XEN_HVM_EVTCHN_SEND:
+		return vm_xen_send(vm, user);
 	case KVM_SET_TSS_ADDR:
 		/* Hardware runs real mode by itself: nothing to be placed. */
 		return arg > (u32)-3 * PAGE_SIZE ? -EINVAL : 0;

@@ -216,6 +216,19 @@ static int setup_mce(struct hv_vcpu *vcpu, u64 __user *user)
 	return hv_mce_setup(vcpu, mcg_cap);
 }
 
+static int get_xen(struct hv_vcpu *vcpu, void __user *user)
+{
+	struct kvm_xen_vcpu_attr attr;
+	int r;
+
+	if (copy_from_user(&attr, user, sizeof(attr)))
+		return -EFAULT;
+	r = hv_xen_vcpu_attr_get(vcpu, &attr);
+	if (!r && copy_to_user(user, &attr, sizeof(attr)))
+		r = -EFAULT;
+	return r;
+}
+
 static int set_tsc_khz(struct hv_vcpu *vcpu, unsigned long khz)
 {
 	/* Without TSC scaling a guest's TSC runs as the host's. */
@@ -302,6 +315,10 @@ static long locked_ioctl(struct hv_vcpu *vcpu, unsigned int cmd,
 		return set_tsc_khz(vcpu, arg);
 	case KVM_KVMCLOCK_CTRL:
 		return hv_kvmclock_ctrl(vcpu);
+	case KVM_XEN_VCPU_GET_ATTR:
+		return get_xen(vcpu, user);
+	case KVM_XEN_VCPU_SET_ATTR:
+		return SET(struct kvm_xen_vcpu_attr, hv_xen_vcpu_attr_set);
 	default:
 		return -ENOTTY;
 	}

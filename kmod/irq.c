@@ -9,6 +9,7 @@
 
 #include "chips.h"
 #include "lapic.h"
+#include "xen.h"
 
 /* MSI address and data (SDM vol. 3, 11.11). */
 #define MSI_DEST_SHIFT	12
@@ -80,6 +81,8 @@ static int route_set(struct hv_irqchip *chip, const struct hv_route *route,
 {
 	if (route->type == KVM_IRQ_ROUTING_MSI)
 		return level ? msi_send(chip, route->address, route->data) : -1;
+	if (route->type == KVM_IRQ_ROUTING_XEN_EVTCHN)
+		return level ? hv_xen_evtchn(chip->vm, route->vcpu, route->port) : -1;
 	if (route->chip == KVM_IRQCHIP_IOAPIC)
 		return hv_ioapic_line(chip, source, route->pin, level);
 	return hv_pic_line(chip, source, route->pin + 8 * route->chip, level);
@@ -98,7 +101,7 @@ static int routes_set(struct hv_irqchip *chip, enum hv_irq_source source,
 		gsi = array_index_nospec(gsi, routing->nr_gsi);
 		for (i = routing->start[gsi]; i < routing->start[gsi + 1]; i++) {
 			r = route_set(chip, &routing->route[i], source, level);
-			if (pulse && routing->route[i].type != KVM_IRQ_ROUTING_MSI)
+			if (pulse && routing->route[i].type == KVM_IRQ_ROUTING_IRQCHIP)
 				route_set(chip, &routing->route[i], source, false);
 			if (r >= 0)
 				sum = max(sum, 0) + r;
@@ -172,16 +175,24 @@ static int route_parse(const struct kvm_irq_routing_entry *entry,
 				 entry->u.msi.address_lo;
 		route->data = entry->u.msi.data;
 		return 0;
+	case KVM_IRQ_ROUTING_XEN_EVTCHN:
+		route->vcpu = entry->u.xen_evtchn.vcpu;
+		route->port = entry->u.xen_evtchn.port;
+		if (!route->port || route->port >= HV_XEN_PORTS ||
+		    entry->u.xen_evtchn.priority !=
+		    KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL)
+			return -EINVAL;
+		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-/* A GSI leads to one message, or to at most one pin of each chip. */
+/* A GSI leads to one message or event, or to at most one pin of each chip. */
 static bool routes_clash(const struct hv_route *a, const struct hv_route *b)
 {
-	return a->type == KVM_IRQ_ROUTING_MSI || b->type == KVM_IRQ_ROUTING_MSI ||
-	       a->chip == b->chip;
+	return a->type != KVM_IRQ_ROUTING_IRQCHIP ||
+	       b->type != KVM_IRQ_ROUTING_IRQCHIP || a->chip == b->chip;
 }
 
 static int routing_fill(struct hv_routing *routing,

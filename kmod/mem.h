@@ -71,6 +71,26 @@ int hv_write_gpa(struct hv_vm *vm, u64 gpa, const void *buf, u32 len);
 /* Never sleeps, fit for IRQs off; -EAGAIN where only the slow path can. */
 int hv_cmpxchg_gpa_atomic(struct hv_vm *vm, u64 gpa, u8 size, u64 old, u64 new);
 
+/*
+ * A record of the guest's that user space has told of by guest-physical address
+ * or, with bit 63, by its own. One word, so that it can change under readers.
+ */
+#define HV_PLACE_NONE	U64_MAX
+#define HV_PLACE_HVA	BIT_ULL(63)
+/* An address that the guest has given must not be taken for the VMM's. */
+static inline u64 hv_place_gpa(u64 gpa)
+{
+	return gpa & HV_PLACE_HVA ? HV_PLACE_NONE : gpa;
+}
+
+int hv_place_read(struct hv_vm *vm, u64 place, void *buf, u32 len);
+int hv_place_write(struct hv_vm *vm, u64 place, const void *buf, u32 len);
+/* Never sleep, preemption off; -EAGAIN where only hv_place_fault_in() can. */
+int hv_place_peek(struct hv_vm *vm, u64 place, void *buf, u32 len);
+int hv_place_poke(struct hv_vm *vm, u64 place, u8 value);
+int hv_place_set_bit(struct hv_vm *vm, u64 place, u32 nr);
+int hv_place_fault_in(struct hv_vm *vm, u64 place);
+
 #define HV_WALK_LEVELS	5
 
 /**

@@ -6,6 +6,7 @@
  * with guest memory is left to a request.
  */
 #include "hvctl.h"
+#include "xen.h"
 
 #include <linux/uaccess.h>
 
@@ -441,6 +442,8 @@ int hv_msr_write(struct hv_vcpu *vcpu, u32 msr, u64 value, bool host)
 	case MSR_KVM_SYSTEM_TIME_NEW:
 	case MSR_KVM_STEAL_TIME:
 		return hv_clock_msr_write(vcpu, msr, value, host);
+	case HV_XEN_MSR_FIRST ... HV_XEN_MSR_LAST:
+		return hv_xen_msr_write(vcpu, msr, value, host);
 	case MSR_IA32_MCG_CAP ... MSR_IA32_MCG_CTL:
 	case MSR_IA32_MC0_CTL ... MSR_IA32_MCx_MISC(HV_MCE_BANKS - 1):
 		return hv_mce_msr_write(vcpu, msr, value, host);

@@ -24,29 +24,36 @@ static u32 next_odd(u32 version)
 	return (version + 1) | 1;
 }
 
-/*
- * Write a record under its version.
+/**
+ * hv_clock_publish() - write a record under its version
+ * @vm: the VM, of the current mm
+ * @place: where in the guest's memory
+ * @rec: the new record
+ * @len: its bytes
+ * @at: offset of the version in it, which is made even; the odd one is stored
+ *	first and the even one last
  *
- * rec is the new record of len bytes with the version at offset at, which is
- * made even; the odd one is stored first and the even one last.
+ * A record outside of guest memory is not written.
+ *
+ * Context: may sleep.
  */
-static void publish(struct hv_vm *vm, u64 gpa, void *rec, u32 len, u32 at)
+void hv_clock_publish(struct hv_vm *vm, u64 place, void *rec, u32 len, u32 at)
 {
 	u32 *version = rec + at;
 	u32 odd;
 
-	if (hv_read_gpa(vm, gpa + at, &odd, sizeof(odd)))
+	if (hv_place_read(vm, place + at, &odd, sizeof(odd)))
 		return;
 	odd = next_odd(odd);
-	if (hv_write_gpa(vm, gpa + at, &odd, sizeof(odd)))
+	if (hv_place_write(vm, place + at, &odd, sizeof(odd)))
 		return;
 	smp_wmb();	/* readers see the odd version before new contents */
 	*version = odd;
-	if (hv_write_gpa(vm, gpa, rec, len))
+	if (hv_place_write(vm, place, rec, len))
 		return;
 	smp_wmb();	/* and all contents before the even one */
 	*version = odd + 1;
-	hv_write_gpa(vm, gpa + at, version, sizeof(*version));
+	hv_place_write(vm, place + at, version, sizeof(*version));
 }
 
 /*
@@ -69,6 +76,7 @@ static void tsc_scale(struct pvclock_vcpu_time_info *info)
 static void write_time(struct hv_vcpu *vcpu)
 {
 	struct hv_clock_vm *c = &vcpu->vm->clock;
+	struct hv_clock_vcpu *v = &vcpu->clock;
 	struct pvclock_vcpu_time_info info = { };
 	struct hv_clock_sample s;
 
@@ -92,26 +100,40 @@ static void write_time(struct hv_vcpu *vcpu)
 	info.tsc_timestamp = s.tsc + vcpu->tsc_offset;
 	info.system_time = s.ns;
 	tsc_scale(&info);
-	vcpu->clock.written_at = rdtsc();
-	publish(vcpu->vm, vcpu->clock.time_msr & ~(u64)KVM_MSR_ENABLED, &info,
-		sizeof(info), offsetof(struct pvclock_vcpu_time_info, version));
+	v->written_at = rdtsc();
+	if (v->time_msr & KVM_MSR_ENABLED)
+		hv_clock_publish(vcpu->vm,
+				 hv_place_gpa(v->time_msr & ~(u64)KVM_MSR_ENABLED),
+				 &info, sizeof(info),
+				 offsetof(struct pvclock_vcpu_time_info, version));
+	if (vcpu->xen)
+		hv_xen_clock_update(vcpu, &info);
 }
 
-/* The wall clock record is CLOCK_REALTIME of the moment kvmclock was zero. */
-static void write_wall(struct hv_vcpu *vcpu)
+/**
+ * hv_clock_zero() - CLOCK_REALTIME of the moment kvmclock was zero
+ * @vm: the VM
+ */
+struct timespec64 hv_clock_zero(struct hv_vm *vm)
 {
-	struct pvclock_wall_clock wall = { };
 	struct kvm_clock_data now;
-	struct timespec64 zero;
 
-	hv_clock_get(vcpu->vm, &now);
+	hv_clock_get(vm, &now);
 	if (!(now.flags & KVM_CLOCK_REALTIME))
 		now.realtime = ktime_get_real_ns();
-	zero = ns_to_timespec64(now.realtime - now.clock);
-	wall.sec = zero.tv_sec;
-	wall.nsec = zero.tv_nsec;
-	publish(vcpu->vm, vcpu->clock.wall_msr, &wall, sizeof(wall),
-		offsetof(struct pvclock_wall_clock, version));
+	return ns_to_timespec64(now.realtime - now.clock);
+}
+
+static void write_wall(struct hv_vcpu *vcpu)
+{
+	struct timespec64 zero = hv_clock_zero(vcpu->vm);
+	struct pvclock_wall_clock wall = {
+		.sec = zero.tv_sec,
+		.nsec = zero.tv_nsec,
+	};
+
+	hv_clock_publish(vcpu->vm, hv_place_gpa(vcpu->clock.wall_msr), &wall,
+			 sizeof(wall), offsetof(struct pvclock_wall_clock, version));
 }
 
 /**
@@ -126,7 +148,7 @@ void hv_clock_update(struct hv_vcpu *vcpu)
 		vcpu->clock.wall_wanted = false;
 		write_wall(vcpu);
 	}
-	if (vcpu->clock.time_msr & KVM_MSR_ENABLED)
+	if ((vcpu->clock.time_msr & KVM_MSR_ENABLED) || vcpu->xen)
 		write_time(vcpu);
 }
 
@@ -143,6 +165,8 @@ void hv_steal_update(struct hv_vcpu *vcpu)
 	u64 gpa = c->steal_msr & KVM_STEAL_VALID_BITS;
 	struct kvm_steal_time rec;
 
+	if (vcpu->xen)
+		hv_xen_runstate_update(vcpu);
 	if (!(c->steal_msr & KVM_MSR_ENABLED) ||
 	    hv_read_gpa(vcpu->vm, gpa, &rec, sizeof(rec)))
 		return;
@@ -150,6 +174,6 @@ void hv_steal_update(struct hv_vcpu *vcpu)
 	rec.flags = 0;
 	rec.preempted = 0;
 	c->steal_told = vcpu->steal_ns;
-	publish(vcpu->vm, gpa, &rec, sizeof(rec),
-		offsetof(struct kvm_steal_time, version));
+	hv_clock_publish(vcpu->vm, hv_place_gpa(gpa), &rec, sizeof(rec),
+			 offsetof(struct kvm_steal_time, version));
 }

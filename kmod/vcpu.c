@@ -212,6 +212,7 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 	vcpu->cpu = -1;
 	vcpu->last_cpu = -1;
 	vcpu->deadline = HV_NEVER;
+	vcpu->xen_page = HV_NEVER;
 	vcpu->user_irq = -1;
 
 	r = -ENOMEM;
@@ -294,6 +295,7 @@ void hv_vcpu_destroy(struct hv_vcpu *vcpu)
 {
 	if (vcpu->lapic)
 		hv_lapic_destroy(vcpu);
+	hv_xen_vcpu_destroy(vcpu);
 	hv_backend->vcpu_destroy(vcpu);
 	hv_fpu_destroy(vcpu);
 	hv_cpuid_destroy(vcpu);
@@ -353,6 +355,8 @@ static void serve_hot_requests(struct hv_vcpu *vcpu)
 /* The others; they may sleep. */
 static int serve_requests(struct hv_vcpu *vcpu)
 {
+	int r;
+
 	if (test_and_take(vcpu, HV_REQ_STOP) || READ_ONCE(vcpu->vm->dead))
 		return -EIO;
 	if (test_and_take(vcpu, HV_REQ_TRIPLE)) {
@@ -367,6 +371,11 @@ static int serve_requests(struct hv_vcpu *vcpu)
 		hv_clock_update(vcpu);
 	if (test_and_take(vcpu, HV_REQ_STEAL))
 		hv_steal_update(vcpu);
+	if (test_and_take(vcpu, HV_REQ_XEN)) {
+		r = hv_xen_serve(vcpu);
+		if (r)
+			return r;
+	}
 	return HV_RESUME;
 }
 
@@ -478,17 +487,21 @@ bool hv_ends_halt(struct hv_vcpu *vcpu)
 		return true;
 	if (!(vcpu->state.rflags & X86_EFLAGS_IF))
 		return false;
-	return vcpu->user_irq >= 0 || (vcpu->lapic && hv_irq_has(vcpu));
+	return vcpu->user_irq >= 0 || (vcpu->lapic && hv_irq_has(vcpu)) ||
+	       (vcpu->xen && hv_xen_upcall(vcpu) >= 0);
 }
 
 /* A vCPU that was halted, or waits for INIT or SIPI, may go on. */
 static bool may_wake(struct hv_vcpu *vcpu)
 {
-	/* Requests about how to enter the guest can wait until it does. */
-	if (READ_ONCE(vcpu->requests) &
-	    ~(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_TSC) | BIT(HV_REQ_TIMER)))
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && hv_ends_halt(vcpu))
 		return true;
-	return vcpu->mp_state == KVM_MP_STATE_HALTED && hv_ends_halt(vcpu);
+	/*
+	 * Requests about how to enter the guest can wait until it does. Looking
+	 * for an end of HLT may have made one.
+	 */
+	return READ_ONCE(vcpu->requests) &
+	       ~(BIT(HV_REQ_FLUSH_TLB) | BIT(HV_REQ_TSC) | BIT(HV_REQ_TIMER));
 }
 
 /*
@@ -599,6 +612,9 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 		vcpu->state.cr8 = READ_ONCE(run->cr8) & 15;
 		vcpu->event_check |= READ_ONCE(run->request_interrupt_window);
 	}
+	/* User space may have made an upcall pending, by a store. */
+	if (unlikely(vcpu->xen))
+		vcpu->event_check = true;
 
 	r = HV_RESUME;
 	if (vcpu->complete) {

@@ -119,6 +119,7 @@ static void vm_destroy(struct kref *ref)
 	hv_mmu_destroy(vm);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		hv_vcpu_destroy(vm->vcpu[i]);
+	hv_xen_vm_destroy(vm);
 	hv_irqchip_destroy(vm);
 	hv_slots_destroy(vm);
 	vm_free(vm);
