@@ -83,14 +83,14 @@ static inline void hv_cr4_update(unsigned long set, unsigned long clear)
 
 /* What came to KVM's Xen interface after 6.1; the values lie in pads there. */
 #ifndef KVM_XEN_HVM_CONFIG_RUNSTATE_UPDATE_FLAG
-#define KVM_XEN_HVM_CONFIG_RUNSTATE_UPDATE_FLAG	(1 << 6)
+#define KVM_XEN_HVM_CONFIG_RUNSTATE_UPDATE_FLAG	BIT(6)
 #define KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG	0x5
 #endif
 #ifndef KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE
-#define KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE	(1 << 7)
+#define KVM_XEN_HVM_CONFIG_PVCLOCK_TSC_UNSTABLE	BIT(7)
 #endif
 #ifndef KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA
-#define KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA	(1 << 8)
+#define KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA	BIT(8)
 #define KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA	0x6
 #define KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA	0x9
 #endif

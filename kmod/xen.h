@@ -93,11 +93,13 @@ static inline u32 hv_xen_ports(const struct hv_xen_vm *x)
 /* Found without a lock: they are made whole before they are seen. */
 static inline struct hv_xen_vm *hv_xen_vm(struct hv_vm *vm)
 {
+	/* Pairs with the release in xen.c where it is made. */
 	return smp_load_acquire(&vm->xen);
 }
 
 static inline struct hv_xen_vcpu *hv_xen_vcpu(struct hv_vcpu *vcpu)
 {
+	/* Pairs with the release in xen.c where it is made. */
 	return smp_load_acquire(&vcpu->xen);
 }
 
