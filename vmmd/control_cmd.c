@@ -241,7 +241,10 @@ static void cmd_unpause(struct vm *vm, struct json_object *request, struct contr
 	if (vm->state == VM_RUNNING)
 		return;
 	ret = vm_resume(vm);
-	answer_errno(answer, ret, ret == -EINVAL ? "the guest has ended" : strerror(-ret));
+	answer_errno(answer, ret,
+		     ret == -EINVAL  ? "the guest has ended"
+		     : ret == -EBUSY ? "a file is being written of it: wait till that is done"
+				     : strerror(-ret));
 	if (!ret)
 		answer->event = "resumed";
 }
@@ -361,7 +364,7 @@ static const struct control_verb life_verbs[] = {
 static control_fn *find_verb(const char *name)
 {
 	const struct control_verb *const tables[] = {life_verbs, control_guest_verbs,
-						     control_device_verbs};
+						     control_device_verbs, control_save_verbs};
 	const struct control_verb *verb;
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)

@@ -5,6 +5,7 @@
  * control_cmd.c	status, the guest's life, consoles
  * control_guest.c	its memory, vCPUs, keys and buttons
  * control_device.c	its disks and network cards
+ * control_save.c	files that are written of it
  */
 #ifndef VMMD_CONTROL_CMD_H
 #define VMMD_CONTROL_CMD_H
@@ -51,6 +52,7 @@ struct control_verb {
 
 extern const struct control_verb control_guest_verbs[];
 extern const struct control_verb control_device_verbs[];
+extern const struct control_verb control_save_verbs[];
 
 /**
  * control_command - carry out one request

@@ -8,6 +8,8 @@
 #include "acpi.h"
 #include "boot/boot.h"
 #include "control.h"
+#include "corefile.h"
+#include "filejob.h"
 #include "hvctl.h"
 #include "i8042.h"
 #include "pvpanic.h"
@@ -183,6 +185,7 @@ int vm_create(struct vm *vm, const char *device)
 
 	vm->hv.dev_fd = -1;
 	vm->hv.vm_fd = -1;
+	vm->core_fd = -1;
 	vm->state = VM_BUILDING;
 	bus_init(&vm->pio);
 	bus_init(&vm->mmio);
@@ -209,8 +212,10 @@ int vm_create(struct vm *vm, const char *device)
 	if (!ret)
 		ret = vm->cfg.type == CONFIG_TYPE_PV ? vm_create_backends(vm)
 						     : vm_create_devices(vm);
-	if (!ret)
+	if (!ret) {
+		corefile_open(vm);
 		return 0;
+	}
 fail:
 	vm_destroy(vm);
 	return ret;
@@ -225,6 +230,7 @@ void vm_destroy(struct vm *vm)
 	vm->devices = NULL;
 	hv_close(&vm->hv);
 	boot_close(vm);
+	corefile_close(vm);
 	mem_destroy(&vm->mem);
 	loop_timer_destroy(vm->restart);
 	loop_destroy(vm->main_loop);
@@ -275,6 +281,7 @@ fail_vm:
 
 void vm_power_off(struct vm *vm)
 {
+	filejob_cancel(vm);
 	vm_pause(vm);
 	vcpus_stop(vm);
 	devices_reset(vm->devices);
@@ -301,6 +308,8 @@ int vm_resume(struct vm *vm)
 		return 0;
 	if (vm->state != VM_PAUSED)
 		return -EINVAL;
+	if (vm->filejob)
+		return -EBUSY;
 	ret = devices_start(vm);
 	if (ret)
 		return ret;
@@ -383,10 +392,8 @@ static enum config_action vm_simplify(enum config_action action)
 {
 	switch (action) {
 	case CONFIG_COREDUMP_DESTROY:
-		log_warn("%s: no core is dumped", config_action_name(action));
 		return CONFIG_DESTROY;
 	case CONFIG_COREDUMP_RESTART:
-		log_warn("%s: no core is dumped", config_action_name(action));
 		return CONFIG_RESTART;
 	case CONFIG_RENAME_RESTART:
 		log_warn("%s: restarted, but the old guest is not kept",
@@ -411,6 +418,42 @@ static enum config_action vm_action(const struct vm *vm, enum vm_event event)
 	}
 }
 
+/* The guest has ended and is paused. */
+static void vm_end_life(struct vm *vm, enum vm_event event)
+{
+	switch (vm_simplify(vm_action(vm, event))) {
+	case CONFIG_RESTART:
+		vm_begin_restart(vm, event);
+		break;
+	case CONFIG_PRESERVE:
+		vm_preserve(vm, event);
+		break;
+	default:
+		vm_finish(vm);
+	}
+}
+
+static void vm_core_done(struct vm *vm)
+{
+	vm_end_life(vm, vm->core_event);
+}
+
+/* Return: whether a core is being written, behind which the guest's life ends. */
+static bool vm_begin_core(struct vm *vm, enum vm_event event)
+{
+	enum config_action action = vm_action(vm, event);
+
+	if (action != CONFIG_COREDUMP_DESTROY && action != CONFIG_COREDUMP_RESTART)
+		return false;
+	/* A dump that was under way is of the same moment, and nobody's any more. */
+	filejob_cancel(vm);
+	vm->core_event = event;
+	if (!corefile_dump(vm, vm_core_done))
+		return false;
+	vm->state = VM_CRASHED;
+	return true;
+}
+
 /* Main loop: serve the request that vm_request() left. */
 static void vm_serve_request(void *opaque)
 {
@@ -421,7 +464,6 @@ static void vm_serve_request(void *opaque)
 		[VM_DESTROY] = "destroyed",
 	};
 	struct vm *vm = opaque;
-	enum config_action action;
 	char reason[VM_REASON_MAX];
 	enum vm_event event;
 
@@ -435,20 +477,11 @@ static void vm_serve_request(void *opaque)
 	if (event != VM_DESTROY && vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		return;
 
-	action = vm_simplify(vm_action(vm, event));
-	log_info("%s: %s (%s)", words[event], reason, config_action_name(action));
+	log_info("%s: %s (%s)", words[event], reason, config_action_name(vm_action(vm, event)));
 	control_event(vm->control, words[event], reason);
 	vm_pause(vm);
-	switch (action) {
-	case CONFIG_RESTART:
-		vm_begin_restart(vm, event);
-		break;
-	case CONFIG_PRESERVE:
-		vm_preserve(vm, event);
-		break;
-	default:
-		vm_finish(vm);
-	}
+	if (!vm_begin_core(vm, event))
+		vm_end_life(vm, event);
 }
 
 void vm_request(struct vm *vm, enum vm_event event, const char *reason)

@@ -31,6 +31,7 @@ struct acpi_pm;
 struct balloon;
 struct boot_files;
 struct control;
+struct filejob;
 struct loop_timer;
 struct pci_host;
 struct pvconsole;
@@ -81,6 +82,12 @@ enum vm_state {
  * @vcon: virtio console, NULL where the guest has none
  * @pvconsole: Xen console, NULL where the guest has none
  * @xen: Xen side of a guest with type="pv", NULL for others
+ * @filejob: file that is being written of the guest's memory, NULL for none; main
+ *	     thread only
+ * @resume_after: the guest runs again when @filejob is over; main thread only
+ * @core_fd: file for the core of a crash, -1 for none; main thread only
+ * @core_done: what follows when it is written; main thread only
+ * @core_event: how the guest's life ended that it is of; main thread only
  * @domid: number in `hvctl list`
  * @state: main thread only
  * @powered: vm_power_on() succeeded; main thread only
@@ -121,6 +128,11 @@ struct vm {
 	struct vcon *vcon;
 	struct pvconsole *pvconsole;
 	struct xen *xen;
+	struct filejob *filejob;
+	bool resume_after;
+	int core_fd;
+	void (*core_done)(struct vm *vm);
+	enum vm_event core_event;
 	u32 domid;
 	enum vm_state state;
 	bool powered;
@@ -200,7 +212,8 @@ void vm_pause(struct vm *vm);
 
 /**
  * vm_resume() - start devices, then vCPUs; main thread
- * Return: 0, -EINVAL when the guest has ended, or a device's error.
+ * Return: 0, -EINVAL when the guest has ended, -EBUSY while a file is written of
+ * it, or a device's error.
  */
 int vm_resume(struct vm *vm);
 

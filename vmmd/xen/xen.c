@@ -156,6 +156,7 @@ static void xen_reset(struct device *dev)
 		xenstore_destroy(xen->store);
 	xen->store = NULL;
 	xen->running = false;
+	__atomic_store_n(&xen->crashed, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&xen->unknown, 0, __ATOMIC_RELAXED);
 }
 

@@ -65,6 +65,7 @@ void xen_crash(struct xen *xen, u32 id)
 	      SHIM_GDT_RESERVED;
 	if (mem_read(&vm->mem, gpa, &c, sizeof(c)))
 		return;
+	__atomic_fetch_or(&xen->crashed, 1U << id, __ATOMIC_RELAXED);
 #define LL(x) ((unsigned long long)(x))
 	log_info("Domain %u (vcpu#%u) crashed: exception %llu, error code %04llx", vm->domid, id,
 		 LL(c.vector), LL(c.error));

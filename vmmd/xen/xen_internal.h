@@ -61,6 +61,7 @@ struct xen_call {
  * @grant_lock: guards the two below and the marks in the guest's table
  * @readers: by grant reference: how often it is mapped
  * @writers: of these, for writing
+ * @crashed: vCPUs, by bit, whose last registers the shim has left; atomic, all vCPUs
  * @unknown: hypercalls that the log has heard of, by number; atomic, all vCPUs
  * @debug_lock: guards the two below
  * @debug: line that the guest prints by console_io
@@ -83,6 +84,7 @@ struct xen {
 	u32 readers[XEN_GRANTS];
 	u32 writers[XEN_GRANTS];
 
+	u32 crashed;
 	u64 unknown;
 
 	pthread_mutex_t debug_lock;

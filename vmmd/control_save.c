@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests of the control socket that leave a file behind: the core of a guest.
+ * Who asks has opened the file and sends the descriptor. The answer comes at
+ * once; an event tells how it went.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "control.h"
+#include "control_cmd.h"
+#include "vm.h"
+#include "xen/dump.h"
+
+/* Whether a file came along that can be written. */
+static bool has_file(const struct control_answer *answer)
+{
+	int flags = answer->files[0] < 0 ? -1 : fcntl(answer->files[0], F_GETFL);
+
+	return flags >= 0 && !(flags & (O_PATH | O_APPEND)) && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* The guest goes on as before; if it cannot it stays paused, for its owner to see. */
+static void go_on(struct vm *vm)
+{
+	int ret = vm->resume_after ? vm_resume(vm) : 0;
+
+	vm->resume_after = false;
+	if (ret)
+		log_err("the guest stays paused: %s", strerror(-ret));
+}
+
+static void dumped(struct vm *vm, int ret)
+{
+	if (ret)
+		log_warn("dump-core: %s", strerror(-ret));
+	go_on(vm);
+	if (ret)
+		control_event(vm->control, "dump-failed", strerror(-ret));
+	else
+		control_event(vm->control, "dumped", "hvctl dump-core");
+}
+
+static void cmd_dump_core(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	bool running = vm->state == VM_RUNNING;
+	int ret;
+
+	(void)request;
+	if (!vm->xen) {
+		control_error(answer, "cores are of guests with type='pv' only");
+	} else if (!vm->powered) {
+		control_error(answer, "the guest is about to start anew");
+	} else if (!has_file(answer)) {
+		control_error(answer, "no file: expected one that is open for writing");
+	} else {
+		vm_pause(vm);
+		ret = dump_start(vm, answer->files[0], dumped);
+		if (!vm->filejob || !ret)
+			vm->resume_after = running;
+		if (ret && running)
+			go_on(vm);
+		if (ret)
+			control_error(answer, "%s",
+				      ret == -EBUSY ? "a file is being written of it already"
+						    : strerror(-ret));
+	}
+}
+
+const struct control_verb control_save_verbs[] = {
+	{"dump-core", cmd_dump_core},
+	{NULL, NULL},
+};
