@@ -295,6 +295,15 @@ void config_error_at(const struct config *cfg, const struct config_pos *pos,
 		     struct config_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/**
+ * config_to_text - a configuration as text that config_parse_text() makes the same of
+ * @cfg: of a PV guest: what others have is left out
+ * @len: out: its bytes
+ *
+ * Return: the text, to be freed, or NULL without memory.
+ */
+char *config_to_text(const struct config *cfg, size_t *len);
+
 /** config_free - free what config_parse_file() made; @cfg is zeroed */
 void config_free(struct config *cfg);
 

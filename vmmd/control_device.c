@@ -171,6 +171,8 @@ static bool may_change(struct vm *vm, struct control_answer *answer)
 		control_error(answer, "devices come and go in guests with type='pv' only");
 	else if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		control_error(answer, "the guest has ended");
+	else if (vm->filejob)
+		control_error(answer, "a file is being written of it: wait till that is done");
 	else
 		return true;
 	return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests of the control socket that leave a file behind: the core of a guest.
+ * Requests of the control socket that leave a file behind: a guest's core, or all
+ * of it.
  * Who asks has opened the file and sends the descriptor. The answer comes at
  * once; an event tells how it went.
  */
@@ -13,6 +14,7 @@
 #include "control_cmd.h"
 #include "vm.h"
 #include "xen/dump.h"
+#include "xen/save.h"
 
 /* Whether a file came along that can be written. */
 static bool has_file(const struct control_answer *answer)
@@ -69,7 +71,39 @@ static void cmd_dump_core(struct vm *vm, struct json_object *request, struct con
 	}
 }
 
+static void cmd_save(struct vm *vm, struct json_object *request, struct control_answer *answer)
+{
+	static const struct {
+		const char *name;
+		enum save_then then;
+	} words[] = {{"destroy", SAVE_DESTROY}, {"continue", SAVE_CONTINUE}, {"pause", SAVE_PAUSE}};
+	const char *then = control_text(request, "then");
+	u32 i = 0;
+	int ret;
+
+	while (then && i < ARRAY_SIZE(words) && strcmp(words[i].name, then))
+		i++;
+	if (!then || i == ARRAY_SIZE(words)) {
+		control_error(answer, "no \"then\": expected destroy, continue or pause");
+	} else if (!vm->xen) {
+		control_error(answer, "guests with type='pv' can be saved only");
+	} else if (vm->state != VM_RUNNING) {
+		control_error(answer, "the guest does not run and cannot suspend itself");
+	} else if (!has_file(answer)) {
+		control_error(answer, "no file: expected one that is open for writing");
+	} else {
+		ret = save_start(vm, answer->files[0], words[i].then);
+		if (ret)
+			control_error(answer, "%s",
+				      ret == -EBUSY ? "a file is being written of it already"
+				      : ret == -EAGAIN
+					      ? "the guest does not say that it can suspend (yet)"
+					      : strerror(-ret));
+	}
+}
+
 const struct control_verb control_save_verbs[] = {
 	{"dump-core", cmd_dump_core},
+	{"save", cmd_save},
 	{NULL, NULL},
 };

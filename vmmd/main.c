@@ -17,9 +17,10 @@
 #include "runtime.h"
 #include "sandbox.h"
 #include "vm.h"
+#include "xen/save.h"
 
 static const char usage[] =
-	"Usage: vmmd [OPTION]... CONFIG [KEY=VALUE]...\n"
+	"Usage: vmmd [OPTION]... CONFIG|- [KEY=VALUE]...\n"
 	"Run one guest in this process. 'hvctl create' is the usual way to start it.\n"
 	"\n"
 	"  -d, --device=NODE   node of the KVM ABI (default: device= of the\n"
@@ -27,6 +28,8 @@ static const char usage[] =
 	"  -p, --paused        do not run the guest before 'hvctl unpause'\n"
 	"  -r, --ready-fd=N    write 'ok DOMID' or 'error TEXT' to descriptor N,\n"
 	"                      and messages to the guest's log file\n"
+	"      --restore=FILE  the guest that 'hvctl save' wrote to FILE; with CONFIG -\n"
+	"                      the configuration is the one in FILE\n"
 	"      --no-sandbox    keep all privileges (for debugging)\n"
 	"  -h, --help          show this\n"
 	"\n"
@@ -38,6 +41,7 @@ static const char usage[] =
  * @device: --device, or NULL
  * @paused: --paused
  * @ready_fd: --ready-fd, or -1
+ * @restore: --restore, or NULL
  * @sandbox: no --no-sandbox
  * @config: CONFIG
  * @overrides: KEY=VALUE words, NULL-terminated
@@ -46,6 +50,7 @@ struct options {
 	const char *device;
 	bool paused;
 	int ready_fd;
+	const char *restore;
 	bool sandbox;
 	const char *config;
 	char *const *overrides;
@@ -53,6 +58,7 @@ struct options {
 
 /* Long options without a letter. */
 #define OPT_NO_SANDBOX 256
+#define OPT_RESTORE    257
 
 static int parse_fd(const char *text)
 {
@@ -76,6 +82,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{"paused", no_argument, NULL, 'p'},
 		{"ready-fd", required_argument, NULL, 'r'},
 		{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
+		{"restore", required_argument, NULL, OPT_RESTORE},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -94,6 +101,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			opt->ready_fd = parse_fd(optarg);
 			if (opt->ready_fd < 0)
 				return -EINVAL;
+			break;
+		case OPT_RESTORE:
+			opt->restore = optarg;
 			break;
 		case OPT_NO_SANDBOX:
 			opt->sandbox = false;
@@ -125,20 +135,30 @@ static void report(int *ready_fd, const char *word, const char *text)
 	*ready_fd = -1;
 }
 
-static int read_config(const struct options *opt, struct config *cfg)
+static int read_config(const struct options *opt, struct vm *vm)
 {
+	struct config *cfg = &vm->cfg;
 	struct config_error err;
-	size_t i;
+	const char *text;
+	size_t i, len;
 	int ret;
 
-	ret = config_parse_file(opt->config, opt->overrides, cfg, &err);
+	ret = opt->restore ? restore_open(vm, opt->restore) : 0;
+	if (ret)
+		return ret;
+	if (opt->restore && !strcmp(opt->config, "-")) {
+		text = restore_config(vm, &len);
+		ret = config_parse_text(opt->restore, text, len, opt->overrides, cfg, &err);
+	} else {
+		ret = config_parse_file(opt->config, opt->overrides, cfg, &err);
+	}
 	if (ret) {
 		log_err("%s", err.text);
 		return ret;
 	}
 	for (i = 0; i < cfg->n_warnings; i++)
 		log_warn("%s", cfg->warnings[i]);
-	return 0;
+	return vm->restore ? restore_check(vm) : 0;
 }
 
 /* Messages carry the guest's name, and go where `hvctl` finds them. */
@@ -249,8 +269,8 @@ int main(int argc, char **argv)
 	ret = parse_options(argc, argv, &opt);
 	if (ret)
 		return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	if (read_config(&opt, &vm.cfg))
-		goto out;
+	if (read_config(&opt, &vm))
+		goto out_config;
 	if (runtime_claim(&rt, vm.cfg.name, claim_error)) {
 		log_err("%s", claim_error);
 		goto out_config;
@@ -260,8 +280,8 @@ int main(int argc, char **argv)
 	lived = run_guest(&vm, &opt);
 	runtime_release(&rt, lived);
 out_config:
+	restore_close(&vm);
 	config_free(&vm.cfg);
-out:
 	if (!lived)
 		report(&opt.ready_fd, "error", log_first_error());
 	return lived ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -21,6 +21,7 @@
 #include "vm.h"
 #include "xen/backends.h"
 #include "xen/core.h"
+#include "xen/save.h"
 #include "xen/shim_load.h"
 
 /* A kernel needs the first MiB and something beyond it. */
@@ -164,7 +165,7 @@ static void vm_count_vcpus(struct vm *vm)
 static int vm_create_memory(struct vm *vm)
 {
 	const struct config *cfg = &vm->cfg;
-	u64 bytes;
+	u64 bytes, hole = 0;
 
 	vm->limit_mib = cfg->balloon ? cfg->maxmem_mib : cfg->memory_mib;
 	bytes = vm->limit_mib * MIB;
@@ -175,8 +176,12 @@ static int vm_create_memory(struct vm *vm)
 			(unsigned long long)(VM_MEMORY_MIN / MIB));
 		return -EINVAL;
 	}
-	return mem_create(&vm->mem, bytes,
-			  cfg->type == CONFIG_TYPE_PV ? shim_bytes(cfg->vcpus, bytes) : 0);
+	if (cfg->type == CONFIG_TYPE_PV)
+		hole = shim_bytes(cfg->vcpus, bytes);
+	/* As much as another vmmd has given it, and enough for this one's. */
+	if (hole < restore_hole(vm))
+		hole = restore_hole(vm);
+	return mem_create(&vm->mem, bytes, hole);
 }
 
 int vm_create(struct vm *vm, const char *device)
@@ -231,6 +236,7 @@ void vm_destroy(struct vm *vm)
 	hv_close(&vm->hv);
 	boot_close(vm);
 	corefile_close(vm);
+	restore_close(vm);
 	mem_destroy(&vm->mem);
 	loop_timer_destroy(vm->restart);
 	loop_destroy(vm->main_loop);
@@ -313,6 +319,8 @@ int vm_resume(struct vm *vm)
 	ret = devices_start(vm);
 	if (ret)
 		return ret;
+	if (vm->xen)
+		xen_settle(vm);
 	vm->state = VM_RUNNING;
 	hv_set_state(&vm->hv, HVCTL_STATE_RUNNING);
 	vcpus_resume(vm);

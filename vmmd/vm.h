@@ -35,6 +35,7 @@ struct filejob;
 struct loop_timer;
 struct pci_host;
 struct pvconsole;
+struct restore;
 struct runtime;
 struct vcon;
 struct xen;
@@ -82,6 +83,8 @@ enum vm_state {
  * @vcon: virtio console, NULL where the guest has none
  * @pvconsole: Xen console, NULL where the guest has none
  * @xen: Xen side of a guest with type="pv", NULL for others
+ * @restore: what the guest is read from at its first start, else NULL; main thread
+ *	     only
  * @filejob: file that is being written of the guest's memory, NULL for none; main
  *	     thread only
  * @resume_after: the guest runs again when @filejob is over; main thread only
@@ -128,6 +131,7 @@ struct vm {
 	struct vcon *vcon;
 	struct pvconsole *pvconsole;
 	struct xen *xen;
+	struct restore *restore;
 	struct filejob *filejob;
 	bool resume_after;
 	int core_fd;
@@ -156,7 +160,7 @@ struct vm {
 
 /**
  * vm_create() - open all a guest needs and build its device list
- * @vm: zeroed but for cfg, runtime
+ * @vm: zeroed but for cfg, runtime, restore
  * @device: KVM-ABI node, or NULL for the default
  *
  * Return: 0, or a negative errno (logged) with nothing left open.

@@ -59,6 +59,10 @@ int boot_map_elf(const struct boot_files *files, u8 **map, size_t *len)
 	const char *why;
 	int ret;
 
+	if (files->kernel.fd < 0) {
+		log_err("the kernel was not there when the guest was restored");
+		return -ENOENT;
+	}
 	if (!files->packed)
 		return boot_map_file(&files->kernel, map, len);
 	if (files->unpacked.fd >= 0)
@@ -161,6 +165,11 @@ static int boot_open_files(struct vm *vm, struct boot_files *files)
 		return -ENOMEM;
 	if (cfg->grub.used)
 		return pygrub_open(cfg, &files->pygrub);
+	/* A guest that was saved has its kernel with it. */
+	if (vm->restore && access(cfg->kernel, R_OK)) {
+		log_warn("%s: %s: the guest cannot be restarted", cfg->kernel, strerror(errno));
+		return 0;
+	}
 	ret = boot_open_image(&files->kernel, cfg->kernel);
 	if (!ret && cfg->ramdisk)
 		ret = boot_open_image(&files->ramdisk, cfg->ramdisk);
@@ -211,7 +220,7 @@ int boot_prepare(struct vm *vm)
 	char *cmdline;
 	int ret;
 
-	if (!files->pygrub)
+	if (!files->pygrub || vm->restore)
 		return 0;
 	boot_close_images(files);
 	ret = pygrub_read(files->pygrub, &files->kernel, &files->ramdisk, &cmdline);

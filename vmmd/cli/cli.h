@@ -112,6 +112,8 @@ int verb_block_list(const struct verb *verb, int argc, char **argv);
 int verb_network_attach(const struct verb *verb, int argc, char **argv);
 int verb_network_detach(const struct verb *verb, int argc, char **argv);
 int verb_network_list(const struct verb *verb, int argc, char **argv);
+int verb_save(const struct verb *verb, int argc, char **argv);
+int verb_restore(const struct verb *verb, int argc, char **argv);
 int verb_dump_core(const struct verb *verb, int argc, char **argv);
 int verb_console(const struct verb *verb, int argc, char **argv);
 int verb_info(const struct verb *verb, int argc, char **argv);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hvctl create: a guest from a configuration file.
+ * hvctl create, restore: a guest from a configuration file, or from one that it was
+ * saved to.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #include "cli/guest_log.h"
 #include "cli/spawn.h"
 #include "runtime.h"
+#include "savefile.h"
 
 /*
  * How long a new guest is watched. A kernel that cannot even start triple
@@ -105,18 +108,62 @@ static void print_config(const struct config *cfg)
 	cli_print_json(json);
 }
 
+/* The configuration that a guest was saved with. */
+static int parse_saved(const char *file, char *const overrides[], struct config *cfg,
+		       struct config_error *err)
+{
+	struct savefile f = {.fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+	char *text;
+	size_t len;
+	int ret;
+
+	if (f.fd < 0) {
+		ret = -errno;
+		snprintf(err->text, sizeof(err->text), "%.4000s: %s", file, strerror(-ret));
+		return ret;
+	}
+	ret = savefile_open(&f, f.fd, &text, &len);
+	close(f.fd);
+	if (ret) {
+		snprintf(err->text, sizeof(err->text), "%.4000s: %s", file, f.why);
+		return ret;
+	}
+	ret = config_parse_text(file, text, len, overrides, cfg, err);
+	free(text);
+	return ret;
+}
+
+/* A guest that was saved has its kernel with it: there need be no file of it. */
+static int check_files(struct config *cfg, bool saved, struct config_error *err)
+{
+	char *kernel = cfg->kernel, *ramdisk = cfg->ramdisk;
+	int ret;
+
+	if (saved)
+		cfg->kernel = cfg->ramdisk = NULL;
+	ret = config_check_files(cfg, err);
+	cfg->kernel = kernel;
+	cfg->ramdisk = ramdisk;
+	return ret;
+}
+
 /* Parse and check here, where the position of a mistake can be shown at once. */
-static int check(const char *file, char *const overrides[], bool quiet, struct config *cfg)
+static int check(const struct spawn_options *o, bool quiet, struct config *cfg)
 {
 	struct config_error err;
+	int ret;
 
-	if (config_parse_file(file, overrides, cfg, &err)) {
+	if (o->restore && !strcmp(o->file, "-"))
+		ret = parse_saved(o->restore, o->overrides, cfg, &err);
+	else
+		ret = config_parse_file(o->file, o->overrides, cfg, &err);
+	if (ret) {
 		cli_error("%s", err.text);
 		return EXIT_FAILED;
 	}
 	for (size_t i = 0; !quiet && i < cfg->n_warnings; i++)
 		cli_error("%s", cfg->warnings[i]);
-	if (config_check_files(cfg, &err)) {
+	if (check_files(cfg, o->restore, &err)) {
 		cli_error("%s", err.text);
 		config_free(cfg);
 		return EXIT_FAILED;
@@ -233,7 +280,7 @@ int verb_create(const struct verb *verb, int argc, char **argv)
 	}
 	options.overrides = &argv[optind];
 
-	status = check(options.file, options.overrides, quiet, &cfg);
+	status = check(&options, quiet, &cfg);
 	if (status)
 		return status;
 	if (dry_run)
@@ -243,5 +290,44 @@ int verb_create(const struct verb *verb, int argc, char **argv)
 	if (!status && !dry_run)
 		status = attend(cfg.name, console, paused);
 	config_free(&cfg);
+	return status;
+}
+
+int verb_restore(const struct verb *verb, int argc, char **argv)
+{
+	struct spawn_options options = {.file = "-", .paused = true};
+	bool console = false, paused = false, quiet = false;
+	struct config cfg;
+	unsigned int id;
+	int opt, status;
+
+	/* -e: xl would stay as the guest's guardian, which vmmd is anyway. */
+	while ((opt = cli_option(verb, argc, argv, "cpeqd:", longs, &status)) > 0) {
+		console |= opt == 'c';
+		paused |= opt == 'p';
+		quiet |= opt == 'q';
+		options.no_sandbox |= opt == OPT_NO_SANDBOX;
+		if (opt == 'd')
+			options.device = optarg;
+		if (opt == 'n')
+			return cli_usage(verb, "a saved guest cannot be tried");
+	}
+	if (!opt)
+		return status;
+	if (optind == argc)
+		return cli_usage(verb, "no file");
+	/* As xl has it: a configuration that is to be used instead, then the file. */
+	if (optind + 1 < argc && !strchr(argv[optind + 1], '='))
+		options.file = argv[optind++];
+	options.restore = argv[optind++];
+	options.overrides = &argv[optind];
+
+	status = check(&options, quiet, &cfg);
+	if (!status) {
+		status = spawn_vmmd(&options, &id);
+		if (!status)
+			status = attend(cfg.name, console, paused);
+		config_free(&cfg);
+	}
 	return status;
 }

@@ -48,6 +48,19 @@ static const struct verb verbs[] = {
 	 verb_reboot},
 	{"destroy", "GUEST...", "end a guest at once", "", verb_destroy},
 	{"rename", "GUEST NAME", "give a guest another name", "", verb_rename},
+	{"save", "[-c|-p] GUEST FILE", "write a PV guest to a file and end it",
+	 "  -c                   let it run on instead\n"
+	 "  -p                   leave it paused instead\n",
+	 verb_save},
+	{"restore", "[OPTIONS] [CFG] FILE [KEY=VALUE...]", "go on with a guest that was saved",
+	 "  -c, --console        attach to its console\n"
+	 "  -p, --paused         leave it paused\n"
+	 "  -e                   nothing, for xl's users\n"
+	 "  -q, --quiet          no warnings\n"
+	 "  -d, --device NODE    use this node of the KVM ABI (/dev/hvctl)\n"
+	 "      --no-sandbox     leave vmmd its privileges (debugging only)\n"
+	 "CFG, and KEY=VALUE words, win over the configuration that is in FILE.\n",
+	 verb_restore},
 	{"dump-core", "GUEST FILE", "write a PV guest's memory and registers to a file",
 	 "FILE is an ELF core for crash(8) and gdb. The guest stands still meanwhile.\n",
 	 verb_dump_core},

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hvctl dump-core: verbs that leave a file behind. It is
- * opened here, with the rights of who asks, and written by the guest's vmmd.
+ * hvctl save, dump-core: verbs that leave a file behind. It is opened here, with the rights of who
+ * asks, and written by the guest's vmmd.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,10 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/domain.h"
+#include "runtime.h"
+
+/* A vmmd that has saved its guest has only to give back its memory. */
+#define GONE_NS 30000000000ull
 
 /* What is in memory may be a secret of the guest's. */
 static int open_file(const char *path)
@@ -62,9 +67,12 @@ static int wait_over(const struct domain *dom, int fd, const char *done, const c
 	}
 }
 
-/* Return: an exit status; the request is freed. */
+/*
+ * @then is called when all is well, with the connection.
+ * Return: an exit status; the request is freed.
+ */
 static int ask(const struct domain *dom, struct json_object *request, const char *path,
-	       const char *done, const char *failed)
+	       const char *done, const char *failed, int (*then)(const struct domain *dom, int fd))
 {
 	int fd = domain_connect(dom, CLIENT_SECONDS), file = -1, ret, status = EXIT_FAILED;
 	struct json_object *answer = NULL;
@@ -85,6 +93,8 @@ static int ask(const struct domain *dom, struct json_object *request, const char
 		status = wait_over(dom, fd, done, failed);
 	if (status)
 		remove_file(path, file);
+	else if (then)
+		status = then(dom, fd);
 out:
 	json_object_put(answer);
 	json_object_put(request);
@@ -92,6 +102,62 @@ out:
 		close(file);
 	if (fd >= 0)
 		close(fd);
+	return status;
+}
+
+/* As 'hvctl destroy' does, come back when the name is free. */
+static int wait_gone(const struct domain *dom, int fd)
+{
+	char root[PATH_MAX];
+	uint64_t end = cli_now_ns() + GONE_NS;
+	int ret;
+
+	do {
+		struct json_object *event = NULL;
+
+		ret = client_event(fd, cli_ms_until(end), &event);
+		json_object_put(event);
+	} while (ret > 0);
+	snprintf(root, sizeof(root), "%s", dom->socket);
+	*strrchr(root, '/') = '\0';
+	*strrchr(root, '/') = '\0';
+	while (runtime_alive(root, dom->name)) {
+		if (cli_now_ns() > end) {
+			cli_error("%s: saved, but does not end", dom->name);
+			return EXIT_FAILED;
+		}
+		usleep(20000);
+	}
+	return EXIT_OK;
+}
+
+int verb_save(const struct verb *verb, int argc, char **argv)
+{
+	struct json_object *request = client_request(verb->name);
+	const char *then = "destroy";
+	struct domains all;
+	struct domain *dom;
+	int opt, status;
+
+	while ((opt = cli_option(verb, argc, argv, "cp", NULL, &status)) > 0)
+		then = opt == 'c' ? "continue" : "pause";
+	if (!opt || argc - optind != 2 || domains_get(&all)) {
+		json_object_put(request);
+		if (!opt)
+			return status;
+		return argc - optind != 2 ? cli_usage(verb, "a guest and a file are needed")
+					  : EXIT_FAILED;
+	}
+	json_object_object_add(request, "then", json_object_new_string(then));
+	dom = domains_find(&all, argv[optind]);
+	if (dom) {
+		status = ask(dom, request, argv[optind + 1], "saved", "save-failed",
+			     *then == 'd' ? wait_gone : NULL);
+	} else {
+		json_object_put(request);
+		status = EXIT_NO_GUEST;
+	}
+	domains_free(&all);
 	return status;
 }
 
@@ -111,7 +177,7 @@ int verb_dump_core(const struct verb *verb, int argc, char **argv)
 	dom = domains_find(&all, argv[optind]);
 	status = !dom ? EXIT_NO_GUEST
 		      : ask(dom, client_request(verb->name), argv[optind + 1], "dumped",
-			    "dump-failed");
+			    "dump-failed", NULL);
 	domains_free(&all);
 	return status;
 }

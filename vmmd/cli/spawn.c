@@ -62,6 +62,10 @@ static void run_vmmd(const struct spawn_options *options, int ready_fd, int err_
 	}
 	if (options->paused)
 		argv[n++] = (char *)"--paused";
+	if (options->restore) {
+		argv[n++] = (char *)"--restore";
+		argv[n++] = (char *)options->restore;
+	}
 	if (options->no_sandbox)
 		argv[n++] = (char *)"--no-sandbox";
 	argv[n++] = (char *)"--";

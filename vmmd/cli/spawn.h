@@ -9,7 +9,8 @@
 
 /**
  * struct spawn_options - how to start a guest
- * @file: its configuration
+ * @file: its configuration; "-" for the one in @restore
+ * @restore: file that it was saved to, or NULL
  * @overrides: NULL-terminated key=value words
  * @device: node of the KVM ABI, or NULL
  * @paused: do not let it run yet
@@ -17,6 +18,7 @@
  */
 struct spawn_options {
 	const char *file;
+	const char *restore;
 	char *const *overrides;
 	const char *device;
 	bool paused;

@@ -15,6 +15,12 @@
 #endif
 
 /*
+ * To be counted up with each change of what follows: a guest that was saved goes on
+ * with the shim that it has in its memory.
+ */
+#define SHIM_ABI 1
+
+/*
  * Virtual addresses, in the range that a PV kernel leaves to the hypervisor:
  * L4 slot 256 has the machine-to-physical table, the shim and the vCPUs, slot
  * 257 all guest memory at its physical address.
@@ -68,6 +74,11 @@
 #define SHIM_PORT_STORE	  1
 #define SHIM_PORT_CONSOLE 2
 
+/* How a vCPU goes on that has called SHUTDOWN_suspend: shim_info.resume. */
+#define SHIM_SUSPENDED 0 /* it does not */
+#define SHIM_RESTORED  1 /* as another guest, with all of the first one's memory */
+#define SHIM_CANCELLED 2 /* as if nothing had been */
+
 #ifndef __ASSEMBLER__
 
 /**
@@ -112,6 +123,9 @@ struct shim_start {
  * @limit: pages that the guest may have now, @max_pages at most; vmmd changes it
  *	   while the guest runs
  * @given: pages that the guest has given back; the shim changes it
+ * @start_info: frame of that page, as the guest has told when it suspended
+ * @resume: SHIM_SUSPENDED, set by the shim before it rings, and what vmmd makes
+ *	    of it
  * @start: for the first vCPU
  */
 struct shim_info {
@@ -128,6 +142,8 @@ struct shim_info {
 	uint64_t vcpu_ptes;
 	uint64_t limit;
 	uint64_t given;
+	uint64_t start_info;
+	uint64_t resume;
 	struct shim_start start;
 };
 

@@ -18,14 +18,28 @@ static u64 gpa_of(const void *p)
 }
 
 /**
- * clock_init_vcpu() - have v->info->time kept
- * @v: the calling vCPU, whose info is new
+ * clock_follow() - have v->info->time kept, wherever that is now
+ * @v: the calling vCPU
  */
-void clock_init_vcpu(struct vcpu *v)
+void clock_follow(struct vcpu *v)
 {
-	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, gpa_of(&v->info->time) | KVM_CLOCK_ON);
-	if (!v->id)
-		wrmsr(MSR_KVM_WALL_CLOCK_NEW, gpa_of(&shared()->wc_version));
+	struct vcpu_info *info = __atomic_load_n(&v->info, __ATOMIC_SEQ_CST);
+
+	if (v->clock == info)
+		return;
+	v->clock = info;
+	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, gpa_of(&info->time) | KVM_CLOCK_ON);
+}
+
+/**
+ * clock_restored() - the time of day is another
+ *
+ * It is told as that of the guest's start, which moves when the guest has been
+ * away: its own clock stood still.
+ */
+void clock_restored(void)
+{
+	wrmsr(MSR_KVM_WALL_CLOCK_NEW, gpa_of(&shared()->wc_version));
 }
 
 static u64 scale(u64 tsc, u32 mul, int shift)

@@ -62,6 +62,32 @@ void event_init(void)
 	ports[SHIM_PORT_CONSOLE].state = PORT_DOMAIN;
 }
 
+/**
+ * event_restored() - the guest was saved, and has the channels of a new one
+ *
+ * All are masked. Those that it starts with are pending, for what vmmd may have
+ * raised on them before this.
+ */
+void event_restored(void)
+{
+	struct shared_info *s = shared();
+	u32 i;
+
+	for (i = 0; i < SHIM_PORTS; i++) {
+		ports[i] = (struct port){0};
+		set_vcpu(i, 0);
+	}
+	__builtin_memset(virq_port, 0, sizeof(virq_port));
+	fifo_restored();
+	event_init();
+	for (i = 0; i < shim_info.nr_vcpus; i++)
+		__atomic_store_n(&vcpu_of(i)->info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	__builtin_memset(s->evtchn_mask, 0xff, sizeof(s->evtchn_mask));
+	__builtin_memset(s->evtchn_pending, 0, sizeof(s->evtchn_pending));
+	test_and_set_bit((u64 *)s->evtchn_pending, SHIM_PORT_STORE);
+	test_and_set_bit((u64 *)s->evtchn_pending, SHIM_PORT_CONSOLE);
+}
+
 /* Have a vCPU take its upcall; it may be this one. */
 static void upcall(struct vcpu *v, struct vcpu *target)
 {
@@ -173,6 +199,7 @@ void interrupt(struct vcpu *v, u32 vector)
 		clock_expired(v);
 		break;
 	case SHIM_VEC_EVENT:
+		clock_follow(v);
 		event_take(v);
 		break;
 	case SHIM_VEC_FLUSH:

@@ -143,6 +143,16 @@ bool fifo_in_use(void)
 	return __atomic_load_n(&in_use, __ATOMIC_ACQUIRE);
 }
 
+/** fifo_restored() - back to the 2-level ABI; no other vCPU is about */
+void fifo_restored(void)
+{
+	in_use = false;
+	nr_pages = 0;
+	__builtin_memset(control, 0, sizeof(control));
+	__builtin_memset(queues, 0, sizeof(queues));
+	__builtin_memset(places, 0, sizeof(places));
+}
+
 /**
  * fifo_set_pending() - make a port pending
  * @port: which

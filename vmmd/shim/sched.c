@@ -106,16 +106,41 @@ static __attribute__((noreturn)) void shut_down(u32 reason)
 		asm volatile("cli; hlt");
 }
 
-static long shutdown(u64 arg)
+/*
+ * vmmd stops the VM here. What it saves is this loop, so that it goes on from here,
+ * too: in this guest, or in one that has its memory. Other vCPUs may be anywhere,
+ * the guest sees to it that they do nothing.
+ */
+static long suspend(struct vcpu *v, u64 start_info)
+{
+	u64 how;
+
+	shim_info.start_info = start_info;
+	__atomic_store_n(&shim_info.resume, SHIM_SUSPENDED, __ATOMIC_SEQ_CST);
+	outl(SHIM_PORT_SHUTDOWN, SHUTDOWN_suspend);
+	while (!(how = __atomic_load_n(&shim_info.resume, __ATOMIC_SEQ_CST))) {
+		mmu_serve_flush(v);
+		pause();
+	}
+	if (how == SHIM_CANCELLED)
+		return 1;
+	event_restored();
+	clock_restored();
+	return 0;
+}
+
+static long shutdown(struct vcpu *v, u64 arg, u64 start_info)
 {
 	struct sched_shutdown s;
 
 	if (guest_copy(&s, (void *)arg, sizeof(s)))
 		return -EFAULT;
+	if (s.reason == SHUTDOWN_suspend)
+		return suspend(v, start_info);
 	shut_down(s.reason);
 }
 
-/* args: command, its argument */
+/* args: command, its argument, with SHUTDOWN_suspend the frame of start_info */
 long hv_sched_op(struct vcpu *v, const u64 a[5])
 {
 	switch (a[0]) {
@@ -127,7 +152,7 @@ long hv_sched_op(struct vcpu *v, const u64 a[5])
 	case SCHEDOP_poll:
 		return poll(v, a[1]);
 	case SCHEDOP_shutdown:
-		return shutdown(a[1]);
+		return shutdown(v, a[1], a[2]);
 	default:
 		return -ENOSYS;
 	}
@@ -143,6 +168,8 @@ long hv_sched_op_compat(struct vcpu *v, const u64 a[5])
 	case SCHEDOP_block:
 		return block(v);
 	case SCHEDOP_shutdown:
+		if ((u8)a[1] == SHUTDOWN_suspend)
+			return suspend(v, a[2]);
 		shut_down((u8)a[1]);
 	default:
 		return -ENOSYS;
@@ -169,6 +196,7 @@ void vcpu_wait_up(struct vcpu *v)
 	while (!__atomic_load_n(&v->up, __ATOMIC_SEQ_CST))
 		halt(v);
 	resume(v);
+	clock_follow(v);
 	vcpu_load(v, context[v->id]);
 }
 
@@ -215,7 +243,7 @@ static long down(struct vcpu *v, u64 id)
 }
 
 /* Where in a machine frame, hence in the shim's view of it. */
-static long register_info(struct vcpu *target, u64 arg)
+static long register_info(struct vcpu *v, struct vcpu *target, u64 arg)
 {
 	struct vcpu_register_vcpu_info r;
 	struct vcpu_info *info, *old = target->info;
@@ -228,6 +256,10 @@ static long register_info(struct vcpu *target, u64 arg)
 	*info = *old;
 	__atomic_store_n(&target->info, info, __ATOMIC_SEQ_CST);
 	event_info_moved(target);
+	if (target == v)
+		clock_follow(v);
+	else
+		event_kick(target->id, SHIM_VEC_EVENT);
 	return 0;
 }
 
@@ -301,11 +333,15 @@ long hv_vcpu_op(struct vcpu *v, const u64 a[5])
 	case VCPUOP_is_up:
 		return target->up;
 	case VCPUOP_register_vcpu_info:
-		return register_info(target, a[2]);
+		return register_info(v, target, a[2]);
 	case VCPUOP_register_runstate_memory_area:
 		return register_runstate(target, a[2]);
 	case VCPUOP_get_runstate_info:
 		return get_runstate(target, a[2]);
+	case VCPUOP_stop_periodic_timer:
+		/* Linux stops those of all when it resumes. Set, it may still go off once. */
+		__atomic_store_n(&target->period, 0, __ATOMIC_SEQ_CST);
+		return 0;
 	default:
 		break;
 	}
@@ -315,10 +351,6 @@ long hv_vcpu_op(struct vcpu *v, const u64 a[5])
 	switch (a[0]) {
 	case VCPUOP_set_periodic_timer:
 		return set_periodic(v, a[2]);
-	case VCPUOP_stop_periodic_timer:
-		v->period = 0;
-		clock_program(v);
-		return 0;
 	case VCPUOP_set_singleshot_timer:
 		return set_singleshot(v, a[2]);
 	case VCPUOP_stop_singleshot_timer:

@@ -101,6 +101,7 @@ struct tss {
  * @period: of the periodic timer in ns, or 0
  * @period_next: when it is due
  * @poll_until: timeout of SCHEDOP_poll, or NEVER
+ * @clock: @info of which the node keeps the time
  */
 struct vcpu {
 	struct vcpu_info *info;
@@ -134,6 +135,7 @@ struct vcpu {
 	u64 period;
 	u64 period_next;
 	u64 poll_until;
+	struct vcpu_info *clock;
 };
 
 _Static_assert(offsetof(struct vcpu, info) == V_INFO, "stubs.h");
@@ -359,6 +361,7 @@ void mmu_serve_flush(struct vcpu *v);
 
 /* event.c */
 void event_init(void);
+void event_restored(void);
 void event_raise(struct vcpu *v, u32 port);
 bool event_is_pending(u32 port);
 void event_raise_virq(struct vcpu *v, u32 virq);
@@ -371,6 +374,7 @@ struct evtchn_init_control;
 struct evtchn_expand_array;
 struct evtchn_set_priority;
 bool fifo_in_use(void);
+void fifo_restored(void);
 bool fifo_set_pending(u32 port, u32 vcpu, bool *upcall);
 bool fifo_unmask(u32 port, u32 vcpu, bool *upcall);
 bool fifo_is_pending(u32 port);
@@ -381,7 +385,8 @@ long fifo_expand_array(const struct evtchn_expand_array *op, u32 *first);
 long fifo_set_priority(const struct evtchn_set_priority *op);
 
 /* clock.c */
-void clock_init_vcpu(struct vcpu *v);
+void clock_follow(struct vcpu *v);
+void clock_restored(void);
 u64 clock_now(const struct vcpu *v);
 void clock_program(struct vcpu *v);
 void clock_expired(struct vcpu *v);

@@ -139,9 +139,10 @@ void shim_start(u32 id)
 	trap_init(v);
 	xsave_on();
 	apic_init();
-	clock_init_vcpu(v);
+	clock_follow(v);
 	if (id)
 		vcpu_wait_up(v);
+	clock_restored();
 	event_init();
 	start_guest(v);
 }

@@ -36,6 +36,15 @@ int blkback_create(struct vm *vm, const struct config_disk *disk);
 int blkback_attach(struct vm *vm, const struct config_disk *disk, const int files[2]);
 
 /**
+ * blkback_config() - the configuration of a disk
+ * @dev: the disk
+ * @disk: out: texts are the disk's
+ *
+ * Context: main thread.
+ */
+void blkback_config(const struct device *dev, struct config_disk *disk);
+
+/**
  * blkback_vdev_number() - the number Xen gives to a virtual device
  * @vdev: xvda, hda1, sdb2, ...; a "vd" counts as "xvd"
  *
@@ -66,6 +75,15 @@ int netback_create(struct vm *vm, const struct config_vif *vif);
 int netback_attach(struct vm *vm, const struct config_vif *vif, u32 id,
 		   const struct net_port *port);
 
+/**
+ * netback_config() - the configuration of a card
+ * @dev: the card
+ * @vif: out: texts are the VM's
+ *
+ * Context: main thread.
+ */
+void netback_config(const struct device *dev, struct config_vif *vif);
+
 /** netback_mac() - the guest's address of a card, six bytes */
 const u8 *netback_mac(const struct device *dev);
 
@@ -76,6 +94,16 @@ const u8 *netback_mac(const struct device *dev);
  * Return: 0 or a negative errno (logged).
  */
 int pvconsole_create(struct vm *vm);
+
+/**
+ * pvconsole_adopt_ring() - the same for one that was in use, and is full of it
+ * @vm: a VM with a PV console, its devices not started
+ * @gpa: page of the rings, known to be RAM
+ * @port: the guest's event channel
+ *
+ * Context: main thread.
+ */
+void pvconsole_adopt_ring(struct vm *vm, u64 gpa, u32 port);
 
 /**
  * pvconsole_set_ring() - tell the console where the guest will look for it

@@ -289,6 +289,21 @@ free_blk:
 	return ret;
 }
 
+void blkback_config(const struct device *dev, struct config_disk *disk)
+{
+	const struct blkback *blk = container_of(dev, const struct blkback, device);
+
+	*disk = (struct config_disk){
+		.path = blk->path,
+		.format = CONFIG_DISK_RAW,
+		.readonly = blk->disk.readonly,
+		.cdrom = blk->cdrom,
+		.direct = blk->disk.plain_fd >= 0,
+		.discard = blk->discard,
+	};
+	snprintf(disk->vdev, sizeof(disk->vdev), "%s", blk->name);
+}
+
 int blkback_create(struct vm *vm, const struct config_disk *disk)
 {
 	return create(vm, disk, NULL);

@@ -27,6 +27,22 @@ int xen_create(struct vm *vm);
 int xen_ask_shutdown(struct vm *vm, const char *how);
 
 /**
+ * xen_ask_suspend() - have the guest suspend itself
+ * @vm: a running PV guest
+ *
+ * Context: main thread. Return: as xen_ask_shutdown().
+ */
+int xen_ask_suspend(struct vm *vm);
+
+/**
+ * xen_settle() - back ends say what they have to offer
+ * @vm: a PV guest, its devices started, its vCPUs not running
+ *
+ * A driver that resumes looks at once. Context: main thread.
+ */
+void xen_settle(struct vm *vm);
+
+/**
  * xen_ask_sysrq() - give the guest a magic key
  * @vm: a running PV guest
  * @letter: printable

@@ -17,6 +17,7 @@
 #include "xen/netback.h"
 #include "xen/store.h"
 #include "xen/xen.h"
+#include "xen/save.h"
 
 static struct netback *to_netback(struct device *device)
 {
@@ -283,6 +284,8 @@ static struct netback *alloc_card(struct vm *vm, const struct config_vif *vif, u
 	nb->id = id;
 	nb->kick = -1;
 	memcpy(nb->mac, vif->mac, sizeof(nb->mac));
+	nb->rate = vif->rate;
+	nb->rate_interval_us = vif->rate_interval_us;
 	nb->queues_max = min_t(u32, vm->cfg.vcpus, NETBACK_QUEUES_MAX);
 	for (u32 i = 0; i < NETBACK_QUEUES_MAX; i++) {
 		nb->queue[i].nb = nb;
@@ -307,12 +310,13 @@ static int complete(struct netback *nb, const struct config_vif *vif)
 
 int netback_create(struct vm *vm, const struct config_vif *vif)
 {
-	struct netback *nb = alloc_card(vm, vif, (u32)(vif - vm->cfg.vifs));
+	struct netback *nb = alloc_card(vm, vif, restore_vif_id(vm, (u32)(vif - vm->cfg.vifs)));
 	struct net_error err;
 	int ret;
 
 	if (!nb)
 		return -ENOMEM;
+	nb->vif = vif;
 	ret = net_port_open(vif, vm->cfg.name, &nb->port, &err);
 	if (ret)
 		log_err("%s: %s", nb->name, err.text);
@@ -341,6 +345,24 @@ int netback_attach(struct vm *vm, const struct config_vif *vif, u32 id, const st
 	if (ret)
 		free_parts(nb);
 	return ret;
+}
+
+void netback_config(const struct device *dev, struct config_vif *vif)
+{
+	const struct netback *nb = container_of(dev, const struct netback, device);
+
+	if (nb->vif) {
+		*vif = *nb->vif;
+		return;
+	}
+	*vif = (struct config_vif){
+		.type = nb->port.kind == NET_TAP ? CONFIG_VIF_BRIDGE : CONFIG_VIF_USER,
+		.rate = nb->rate,
+		.rate_interval_us = nb->rate_interval_us,
+		.mtu = nb->port.mtu,
+	};
+	memcpy(vif->mac, nb->mac, sizeof(vif->mac));
+	snprintf(vif->bridge, sizeof(vif->bridge), "%s", nb->port.bridge);
 }
 
 const u8 *netback_mac(const struct device *dev)

@@ -89,6 +89,9 @@ struct netback_front {
  * @vm: constant
  * @name: for messages and threads, constant
  * @mac: the guest's address, constant
+ * @vif: its configuration, NULL for one that was attached; constant
+ * @rate: bytes per second the guest may send, 0 for no limit; constant
+ * @rate_interval_us: of @rate; constant
  * @xenbus: the handshake; main thread only, its xen is constant while connected
  * @added: xenbus_add() was called; main thread only
  * @carrier_told: "carrier" says that the link is down; main thread only
@@ -120,6 +123,9 @@ struct netback {
 	struct vm *vm;
 	char name[16];
 	u8 mac[6];
+	const struct config_vif *vif;
+	u64 rate;
+	u32 rate_interval_us;
 	struct xenbus_dev xenbus;
 	bool added;
 	bool carrier_told;

@@ -219,6 +219,17 @@ void pvconsole_set_ring(struct vm *vm, u64 gpa, u32 port)
 	c->broken = false;
 }
 
+void pvconsole_adopt_ring(struct vm *vm, u64 gpa, u32 port)
+{
+	const struct xencons_interface *page = mem_range(&vm->mem, gpa, GUEST_PAGE_SIZE);
+	struct pvconsole *c = vm->pvconsole;
+
+	pvconsole_set_ring(vm, gpa, port);
+	/* Ours, and where they were left: whoever had the page last is as good as we. */
+	c->out_cons = page->out_cons;
+	c->in_prod = page->in_prod;
+}
+
 int pvconsole_create(struct vm *vm)
 {
 	struct pvconsole *c = calloc(1, sizeof(*c));

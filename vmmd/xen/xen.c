@@ -18,6 +18,7 @@
 #include "xen/boot.h"
 #include "xen/core.h"
 #include "xen/hotplug.h"
+#include "xen/save.h"
 #include "xen/store.h"
 #include "xen/xen_internal.h"
 
@@ -42,6 +43,10 @@ static void shut_down(struct xen *xen, u32 reason)
 		break;
 	case SHUTDOWN_crash:
 		vm_request(xen->vm, VM_CRASH, "shutdown: the kernel has crashed");
+		break;
+	case SHUTDOWN_suspend:
+		if (loop_post(xen->vm->main_loop, save_suspended, xen))
+			guest_fail(xen->vm, "shutdown: suspend: out of memory");
 		break;
 	default:
 		guest_fail(xen->vm, "shutdown: reason %u", reason);
@@ -108,6 +113,11 @@ static void run_watches(void *opaque)
 		xenstore_run_watches(xen->store);
 }
 
+void xen_settle(struct vm *vm)
+{
+	run_watches(vm->xen);
+}
+
 static void store_changed(void *opaque)
 {
 	struct xen *xen = opaque;
@@ -150,12 +160,14 @@ static void xen_reset(struct device *dev)
 {
 	struct xen *xen = container_of(dev, struct xen, dev);
 
+	save_abort(xen);
 	xen_evtchn_unbind(xen, SHIM_PORT_STORE);
 	xen_events_disconnect(xen);
 	if (xen->store)
 		xenstore_destroy(xen->store);
 	xen->store = NULL;
 	xen->running = false;
+	xen->controls = 0;
 	__atomic_store_n(&xen->crashed, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&xen->unknown, 0, __ATOMIC_RELAXED);
 }
@@ -272,6 +284,8 @@ int xen_boot_load(struct vm *vm)
 	};
 	int ret;
 
+	if (vm->restore)
+		return restore_load(vm);
 	ret = shim_load(vm, &xen->places);
 	if (ret)
 		return ret;

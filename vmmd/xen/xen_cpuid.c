@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* CPUID of PV guests. See core.h. */
+#include <errno.h>
 #include <linux/kvm.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xen/xen.h>
 #include <xen/arch-x86/cpuid.h>
 
+#include "boot/cpu.h"
+#include "savefile.h"
 #include "xen/core.h"
+#include "xen/xen_internal.h"
 
 #define HYPERVISOR_LEAVES 0x40000000U
 #define HYPERVISOR_END	  0x40010000U
@@ -65,6 +70,68 @@ static void hide(struct kvm_cpuid_entry2 *e)
 static void add(struct kvm_cpuid2 *cpuid, struct kvm_cpuid_entry2 e)
 {
 	cpuid->entries[cpuid->nent++] = e;
+}
+
+/* ------------------------------------------------------------ of another host */
+
+enum { EAX, EBX, ECX, EDX };
+
+/* Registers that a guest takes for constant: equal, or with all bits that it saw. */
+static const struct {
+	u32 leaf, index, reg;
+	bool equal;
+	const char *name;
+} compared[SAVEFILE_CPUID] = {
+	{0, 0, EBX, true, "vendor"},
+	{0, 0, ECX, true, "vendor"},
+	{0, 0, EDX, true, "vendor"},
+	{1, 0, ECX, false, "leaf 1, ECX"},
+	{1, 0, EDX, false, "leaf 1, EDX"},
+	{7, 0, EBX, false, "leaf 7, EBX"},
+	{7, 0, ECX, false, "leaf 7, ECX"},
+	{7, 0, EDX, false, "leaf 7, EDX"},
+	{0xd, 0, EAX, false, "leaf 0xd, EAX"},
+	{0xd, 1, EAX, false, "leaf 0xd, index 1, EAX"},
+	{0x80000001, 0, ECX, false, "leaf 0x80000001, ECX"},
+	{0x80000001, 0, EDX, false, "leaf 0x80000001, EDX"},
+};
+
+/**
+ * xen_cpuid_features() - what guests see of this CPU
+ * @hv: open node
+ * @features: out
+ *
+ * Return: 0 or -ENOMEM (logged).
+ */
+int xen_cpuid_features(const struct hv *hv, u32 features[])
+{
+	struct kvm_cpuid2 *cpuid = cpu_supported_cpuid(hv);
+	u32 i, n;
+
+	if (!cpuid)
+		return -ENOMEM;
+	memset(features, 0, SAVEFILE_CPUID * sizeof(features[0]));
+	for (n = 0; n < cpuid->nent; n++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[n];
+		const u32 regs[] = {e->eax, e->ebx, e->ecx, e->edx};
+
+		for (i = 0; i < SAVEFILE_CPUID; i++)
+			if (compared[i].leaf == e->function && compared[i].index == e->index)
+				features[i] = regs[compared[i].reg];
+	}
+	free(cpuid);
+	return 0;
+}
+
+/** xen_cpuid_missing() - what @here lacks of @saved, NULL for nothing */
+const char *xen_cpuid_missing(const u32 saved[], const u32 here[])
+{
+	u32 i;
+
+	for (i = 0; i < SAVEFILE_CPUID; i++)
+		if (compared[i].equal ? saved[i] != here[i] : saved[i] & ~here[i])
+			return compared[i].name;
+	return NULL;
 }
 
 void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu)

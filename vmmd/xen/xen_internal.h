@@ -7,6 +7,7 @@
 #define VMMD_XEN_INTERNAL_H
 
 #include <pthread.h>
+#include <stddef.h>
 
 #include "boot/pv.h"
 #include "bus.h"
@@ -39,6 +40,9 @@ struct xen_call {
 	int gsi;
 };
 
+struct hv;
+struct saving;
+
 #define XEN_GRANTS     (SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE / 8)
 #define XEN_DEBUG_LINE 200
 
@@ -54,6 +58,9 @@ struct xen_call {
  * @places: where the shim is; main thread, before the guest runs
  * @start: likewise, what the builder has placed
  * @doorbell: the shim's ports
+ * @saving: the guest is being saved, else NULL; main thread
+ * @controls: of a guest that was restored: what it listens to, see
+ *	      xen_tree_controls(); main thread
  * @target_mib: memory that the guest is asked to have; main thread
  * @running: xenstore and interrupts are connected; main thread
  * @binding: by port, NULL for none; main thread
@@ -75,6 +82,8 @@ struct xen {
 	struct shim_places places;
 	struct pv_start start;
 	struct io_region doorbell;
+	struct saving *saving;
+	u32 controls;
 	u64 target_mib;
 	bool running;
 	struct xen_binding *binding[XEN_PORTS];
@@ -100,10 +109,17 @@ void xen_events_disconnect(struct xen *xen);
 void xen_crash(struct xen *xen, u32 vcpu);
 
 /* xen_memory.c */
+u64 *xen_info_field(const struct vm *vm, size_t offset);
 void xen_memory_given(struct xen *xen, u32 vcpu);
 void xen_memory_put_limit(struct xen *xen);
 
 /* xen_tree.c */
 int xen_tree_make(struct xen *xen);
+u32 xen_tree_controls(const struct xen *xen);
+void xen_tree_withdraw_suspend(struct xen *xen);
+
+/* xen_cpuid.c; arrays of SAVEFILE_CPUID */
+int xen_cpuid_features(const struct hv *hv, u32 features[]);
+const char *xen_cpuid_missing(const u32 saved[], const u32 here[]);
 
 #endif /* VMMD_XEN_INTERNAL_H */

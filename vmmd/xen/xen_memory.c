@@ -10,8 +10,8 @@
 #include "xen/store.h"
 #include "xen/xen_internal.h"
 
-/* A field of struct shim_info, which the guest can overwrite as it can all. */
-static u64 *info_field(const struct vm *vm, size_t offset)
+/** xen_info_field() - a field of struct shim_info, which the guest can overwrite as all */
+u64 *xen_info_field(const struct vm *vm, size_t offset)
 {
 	return mem_range(&vm->mem, MEM_PCI32_BASE + offsetof(struct shim_header, info) + offset,
 			 sizeof(u64));
@@ -50,7 +50,7 @@ void xen_memory_given(struct xen *xen, u32 vcpu)
 /** xen_memory_put_limit() - tell the shim; it is loaded */
 void xen_memory_put_limit(struct xen *xen)
 {
-	u64 *limit = info_field(xen->vm, offsetof(struct shim_info, limit));
+	u64 *limit = xen_info_field(xen->vm, offsetof(struct shim_info, limit));
 
 	if (limit)
 		__atomic_store_n(limit, xen->vm->limit_mib * MIB / GUEST_PAGE_SIZE,
@@ -75,7 +75,7 @@ u64 xen_memory_target(const struct vm *vm)
 
 u64 xen_memory_left(const struct vm *vm)
 {
-	const u64 *given = info_field(vm, offsetof(struct shim_info, given));
+	const u64 *given = xen_info_field(vm, offsetof(struct shim_info, given));
 	u64 pages = given ? __atomic_load_n(given, __ATOMIC_RELAXED) : 0;
 
 	return min_t(u64, pages, mem_ram(&vm->mem) / GUEST_PAGE_SIZE) * GUEST_PAGE_SIZE;

@@ -29,6 +29,44 @@ static const char *const own[] = {
 	HOME "/control/feature-balloon",
 };
 
+/*
+ * By bit: those of them that a guest writes once in its life, and counts on when it
+ * was saved and restored.
+ */
+static const char *const controls[] = {
+	HOME "/control/feature-poweroff", HOME "/control/feature-reboot",
+	HOME "/control/feature-suspend",  HOME "/control/feature-sysrq",
+	HOME "/control/feature-balloon",
+};
+
+static bool is_set(struct xenstore *xs, const char *path)
+{
+	u32 value;
+
+	return xs && !xenstore_read_u32(xs, path, &value) && value;
+}
+
+/** xen_tree_controls() - what the guest has said that it listens to; main thread */
+u32 xen_tree_controls(const struct xen *xen)
+{
+	u32 i, bits = 0;
+
+	for (i = 0; i < ARRAY_SIZE(controls); i++)
+		bits |= (u32)is_set(xen->store, controls[i]) << i;
+	return bits;
+}
+
+static int write_controls(struct xenstore *xs, u32 bits)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(controls) && !ret; i++)
+		if (bits >> i & 1)
+			ret = xenstore_write(xs, controls[i], "1");
+	return ret;
+}
+
 static int make_own(struct xenstore *xs)
 {
 	int ret = 0;
@@ -109,7 +147,8 @@ int xen_tree_make(struct xen *xen)
 			   (unsigned long long)(xen->start.store_gpa / GUEST_PAGE_SIZE)) ||
 	    xenstore_write(xs, HOME "/control/platform-feature-multiprocessor-suspend", "1") ||
 	    xenstore_write(xs, HOME "/device", "%s", "") ||
-	    set_cpus(xs, cfg->vcpus, xen->vm->online) || make_own(xs))
+	    set_cpus(xs, cfg->vcpus, xen->vm->online) || make_own(xs) ||
+	    write_controls(xs, xen->controls))
 		return ret ? ret : -ENOMEM;
 	return 0;
 }
@@ -117,9 +156,7 @@ int xen_tree_make(struct xen *xen)
 /* Its driver for control/ has come up. */
 static bool listens(struct xenstore *xs)
 {
-	u32 value;
-
-	return xs && !xenstore_read_u32(xs, HOME "/control/feature-poweroff", &value) && value;
+	return is_set(xs, HOME "/control/feature-poweroff");
 }
 
 int xen_ask_shutdown(struct vm *vm, const char *how)
@@ -127,6 +164,26 @@ int xen_ask_shutdown(struct vm *vm, const char *how)
 	struct xenstore *xs = vm->xen->store;
 
 	return listens(xs) ? xenstore_write(xs, HOME "/control/shutdown", "%s", how) : -EAGAIN;
+}
+
+int xen_ask_suspend(struct vm *vm)
+{
+	struct xenstore *xs = vm->xen->store;
+
+	return is_set(xs, HOME "/control/feature-suspend")
+		       ? xenstore_write(xs, HOME "/control/shutdown", "suspend")
+		       : -EAGAIN;
+}
+
+/** xen_tree_withdraw_suspend() - the guest need not suspend any more; main thread */
+void xen_tree_withdraw_suspend(struct xen *xen)
+{
+	char *asked = xenstore_read(xen->store, HOME "/control/shutdown");
+
+	/* One that has seen it has emptied it. */
+	if (asked && !strcmp(asked, "suspend"))
+		xenstore_write(xen->store, HOME "/control/shutdown", "%s", "");
+	free(asked);
 }
 
 int xen_ask_sysrq(struct vm *vm, char letter)
