@@ -14,6 +14,8 @@
 #define MSR_TSC		 0x10
 #define MSR_TSC_DEADLINE 0x6e0
 
+_Static_assert(sizeof(struct kvm_xsave) == sizeof(((struct vcpu_state *)0)->xsave), "size");
+
 /**
  * struct one_msr - struct kvm_msrs with room for one
  * @head: nmsrs is 1
@@ -102,7 +104,7 @@ int vcpu_state_get(struct vcpu *vcpu, struct vcpu_state **state, size_t *bytes)
 	if (!ret && hv_check(&vcpu->vm->hv, KVM_CAP_XCRS))
 		ret = hv_ioctl(vcpu->fd, KVM_GET_XCRS, &s->xcrs);
 	if (!ret)
-		ret = hv_ioctl(vcpu->fd, KVM_GET_XSAVE, &s->xsave);
+		ret = hv_ioctl(vcpu->fd, KVM_GET_XSAVE, s->xsave);
 	if (!ret)
 		ret = hv_ioctl(vcpu->fd, KVM_GET_LAPIC, &s->lapic);
 	if (!ret)
@@ -149,7 +151,7 @@ int vcpu_state_set(struct vcpu *vcpu, const struct vcpu_state *s, u64 tsc)
 	if (!ret && s->xcrs.nr_xcrs)
 		ret = hv_ioctl(vcpu->fd, KVM_SET_XCRS, (void *)&s->xcrs);
 	if (!ret)
-		ret = hv_ioctl(vcpu->fd, KVM_SET_XSAVE, (void *)&s->xsave);
+		ret = hv_ioctl(vcpu->fd, KVM_SET_XSAVE, (void *)s->xsave);
 	if (!ret)
 		ret = hv_ioctl(vcpu->fd, KVM_SET_REGS, (void *)&s->regs);
 	if (!ret)

@@ -15,6 +15,7 @@ struct vcpu;
  * struct vcpu_state - a vCPU, in the words of the KVM ABI
  * @id: number
  * @nr_msrs: entries of @msr
+ * @xsave: struct kvm_xsave, whose size is open
  *
  * What it has of the time (TSC and its deadline) belongs together with the VM's
  * clock: see vcpu_state_set().
@@ -27,7 +28,7 @@ struct vcpu_state {
 	struct kvm_debugregs debugregs;
 	struct kvm_vcpu_events events;
 	struct kvm_xcrs xcrs;
-	struct kvm_xsave xsave;
+	u32 xsave[1024];
 	struct kvm_lapic_state lapic;
 	struct kvm_mp_state mp_state;
 	struct kvm_msr_entry msr[];
