@@ -19,7 +19,9 @@
 
 #define RFLAGS_IF 0x200
 #define RFLAGS_RF 0x10000
-#define IRET_NR	  23	/* __HYPERVISOR_iret, which is C in xen.h */
+/* Of xen.h, where they are C: __HYPERVISOR_iret, __HYPERVISOR_mmu_update. */
+#define IRET_NR	      23
+#define MMU_UPDATE_NR 1
 
 /* The field at offset @off of this vCPU's struct vcpu. */
 #define V(off) (vcpu_data + (off))(%rip)
@@ -238,7 +240,22 @@ stub_14:
 	push	%r11
 	push	%rcx
 	testb	$3, 32(%rsp)
-	jnz	2f
+	jz	3f
+in_14:
+	mov	V(V_INFO), %r11
+	mov	%cr2, %rcx
+	mov	%rcx, INFO_CR2(%r11)
+	/* to_guest for an open guest's program, which is nearly all there are. */
+	cmpb	$0, INFO_MASK(%r11)
+	jne	4f
+	movl	$0, 36(%rsp)
+	mov	V(V_TRAP_MASK + 14), %cl
+	mov	%cl, INFO_MASK(%r11)
+	swapgs
+	mov	V(V_TRAP + 8 * 14), %rcx
+	sti
+	jmp	*%rcx
+3:
 	/* In the shim itself? */
 	mov	24(%rsp), %r11
 	shr	$39, %r11
@@ -251,10 +268,10 @@ stub_14:
 	add	$8, %rsp
 	iretq
 2:
-in_14:
 	mov	V(V_INFO), %r11
 	mov	%cr2, %rcx
 	mov	%rcx, INFO_CR2(%r11)
+4:
 	to_guest 14 24
 
 	plain	15 15
@@ -339,28 +356,31 @@ stub_syscall:
 stub_hypercall:
 	cmp	$IRET_NR, %eax
 	je	iret
-
+	cmp	$MMU_UPDATE_NR, %eax
+	je	update
+any_hypercall:
 	mov	%rsp, V(V_SCRATCH)
 	lea	OWN_STACK, %rsp
 	pushq	V(V_SCRATCH)
 	push	%r11
 	push	%rcx
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%r10
-	push	%r8
 	push	%r9
+	/* From here down: the arguments in the ABI's order. */
+	push	%r8
+	push	%r10
+	push	%rdx
+	push	%rsi
+	push	%rdi
 	lea	V(0), %rdi
-	mov	%rsp, %rsi
-	mov	%rax, %rdx
+	mov	%eax, %esi
+	mov	%rsp, %rdx
 	call	*V(V_HYPERCALL_FN)
-	pop	%r9
-	pop	%r8
-	pop	%r10
-	pop	%rdx
-	pop	%rsi
 	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%r10
+	pop	%r8
+	pop	%r9
 	mov	V(V_INFO), %rcx
 	cmpb	$0, INFO_MASK(%rcx)
 	jne	1f
@@ -389,6 +409,37 @@ stub_hypercall:
 	push	%rcx
 	mov	V(V_INFO), %r11
 	jmp	deliver
+
+/*
+ * mmu_update with one entry of a page table, as kernels do for each page fault.
+ * A list of another kind, or one that is not mapped, goes the long way.
+ */
+update:
+	cmp	$1, %rsi
+	jne	any_hypercall
+	test	%rdx, %rdx
+	jnz	any_hypercall
+	.global	stub_update, stub_update_end, stub_update_fault
+stub_update:
+	mov	(%rdi), %rax
+	mov	8(%rdi), %rdx
+stub_update_end:
+	test	$7, %al
+	jnz	1f
+	cmp	V(V_LOW_RAM), %rax
+	jae	1f
+	movabs	$SHIM_RAM_VA, %rsi
+	mov	%rdx, (%rax, %rsi)
+	mov	$1, %esi
+	xor	%edx, %edx
+	xor	%eax, %eax
+	sti
+	jmp	*%rcx
+stub_update_fault:
+1:
+	mov	$MMU_UPDATE_NR, %eax
+	xor	%edx, %edx
+	jmp	any_hypercall
 
 /*
  * A program's system call: its stack is the program's, SFMASK has cleared IF.
@@ -447,10 +498,6 @@ iret:
 	movb	$0, INFO_MASK(%r11)
 	cmpb	$0, INFO_PENDING(%r11)
 	jne	3f
-	jmp	2f
-1:
-	movb	$1, INFO_MASK(%r11)
-	orl	$RFLAGS_IF, I_RFLAGS(%rsp)
 2:
 	testb	$3, I_CS(%rsp)
 	mov	I_RAX(%rsp), %rax
@@ -465,6 +512,10 @@ iret:
 	.global	stub_iretq
 stub_iretq:
 	iretq
+1:
+	movb	$1, INFO_MASK(%r11)
+	orl	$RFLAGS_IF, I_RFLAGS(%rsp)
+	jmp	2b
 3:
 	movb	$1, INFO_MASK(%r11)
 	mov	I_RAX(%rsp), %rax
@@ -590,7 +641,7 @@ no_handler:
 	.org	stubs + (SHIM_VCPU_DATA - SHIM_VCPU_STUBS)
 vcpu_data:
 	.org	vcpu_data + V_HYPERCALL_FN
-	.quad	hypercall
+	.quad	hypercall_do
 	.quad	interrupt
 	.quad	exception
 	.quad	fatal

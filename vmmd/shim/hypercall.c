@@ -58,21 +58,26 @@ static long hv_xen_version(struct vcpu *v, const u64 a[5])
 	}
 }
 
-static long hv_multicall(struct vcpu *v, const u64 a[5])
+/* Word by word: lists are short, and a string instruction is slow to start. */
+static bool get_call(u64 *nr, u64 args[5], const struct multicall_entry *e)
 {
-	struct multicall_entry *list = (void *)a[0], e;
-	u64 i, args[5];
 	u32 n;
 
-	for (i = 0; i < a[1]; i++) {
-		if (guest_copy(&e, &list[i], sizeof(e)))
+	for (n = 0; n < 5; n++)
+		if (!guest_get(&args[n], &e->args[n]))
+			return false;
+	return guest_get(nr, &e->op);
+}
+
+static long hv_multicall(struct vcpu *v, const u64 a[5])
+{
+	struct multicall_entry *e = (void *)a[0];
+	u64 i, nr, args[5];
+
+	for (i = 0; i < a[1]; i++, e++)
+		if (!get_call(&nr, args, e) ||
+		    !guest_put(&e->result, (u64)hypercall_do(v, nr, args)))
 			return -EFAULT;
-		for (n = 0; n < ARRAY_SIZE(args); n++)
-			args[n] = e.args[n];
-		e.result = hypercall_do(v, e.op, args);
-		if (guest_copy(&list[i].result, &e.result, sizeof(e.result)))
-			return -EFAULT;
-	}
 	return 0;
 }
 
@@ -160,19 +165,4 @@ long hypercall_do(struct vcpu *v, u64 nr, const u64 a[5])
 	if (nr < ARRAY_SIZE(table) && table[nr])
 		return table[nr](v, a);
 	return unknown(nr);
-}
-
-/**
- * hypercall() - from entry.S
- * @v: the calling vCPU
- * @regs: the guest's registers
- * @nr: RAX
- *
- * Return: RAX.
- */
-long hypercall(struct vcpu *v, const struct hypercall_args *regs, u64 nr)
-{
-	const u64 a[5] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8};
-
-	return hypercall_do(v, (u32)nr, a);
 }

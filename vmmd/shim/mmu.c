@@ -190,11 +190,10 @@ long hv_mmu_update(struct vcpu *v, const u64 a[5])
 	u32 i;
 
 	(void)v;
-	for (i = 0; !r && i < (u32)a[1]; i++) {
-		r = guest_copy(&u, &list[i], sizeof(u));
-		if (!r)
-			r = one_update(&u);
-	}
+	for (i = 0; !r && i < (u32)a[1]; i++)
+		r = guest_get(&u.ptr, &list[i].ptr) && guest_get(&u.val, &list[i].val)
+			    ? one_update(&u)
+			    : -EFAULT;
 	store_done(a[2], r ? i - 1 : i);
 	return r;
 }
@@ -356,9 +355,13 @@ long hv_mmuext_op(struct vcpu *v, const u64 a[5])
 	u32 i;
 
 	for (i = 0; !r && i < (u32)a[1]; i++) {
-		r = guest_copy(&op, &list[i], sizeof(op));
-		if (!r)
-			r = one_ext(v, &op);
+		u64 *to = (u64 *)&op;
+		const u64 *from = (const u64 *)&list[i];
+
+		r = guest_get(&to[0], &from[0]) && guest_get(&to[1], &from[1]) &&
+				    guest_get(&to[2], &from[2])
+			    ? one_ext(v, &op)
+			    : -EFAULT;
 	}
 	store_done(a[2], r ? i - 1 : i);
 	return r;

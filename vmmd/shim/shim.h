@@ -85,6 +85,7 @@ struct tss {
  * @user_cr3: of MMUEXT_NEW_USER_BASEPTR
  * @kernel_cr3: while they do: the kernel's
  * @scratch2: a stub's
+ * @low_ram: physical addresses below are RAM
  * @trap: handlers of the guest
  * @trap_mask: they want events masked on entry
  * @id: number, also of its local APIC
@@ -118,6 +119,7 @@ struct vcpu {
 	u64 user_cr3;
 	u64 kernel_cr3;
 	u64 scratch2;
+	u64 low_ram;
 	u64 trap[TRAPS];
 	u8 trap_mask[TRAPS];
 
@@ -151,6 +153,7 @@ _Static_assert(offsetof(struct vcpu, user_pgd) == V_USER_PGD, "stubs.h");
 _Static_assert(offsetof(struct vcpu, user_cr3) == V_USER_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, kernel_cr3) == V_KERNEL_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, scratch2) == V_SCRATCH2, "stubs.h");
+_Static_assert(offsetof(struct vcpu, low_ram) == V_LOW_RAM, "stubs.h");
 _Static_assert(offsetof(struct vcpu, trap) == V_TRAP, "stubs.h");
 _Static_assert(offsetof(struct vcpu, trap_mask) == V_TRAP_MASK, "stubs.h");
 _Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == INFO_MASK, "stubs.h");
@@ -167,18 +170,6 @@ struct frame {
 	u64 rcx, r11, error, rip, cs, rflags, rsp, ss;
 };
 
-/** struct hypercall_args - the stack of a hypercall; a[] is in the ABI's order */
-struct hypercall_args {
-	u64 r9;
-	u64 r8;
-	u64 r10;
-	u64 rdx;
-	u64 rsi;
-	u64 rdi;
-	u64 rip;
-	u64 rflags;
-};
-
 /** struct guest_regs - what guest_enter() pops */
 struct guest_regs {
 	u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
@@ -192,11 +183,47 @@ extern const u8 stubs[], stubs_end[];
 extern const u8 stub_syscall[], stub_hypercall[], stub_syscall32[], stub_iretq[],
 	stub_no_handlers[];
 extern const u8 user_syscall[], user_syscall32[], user_iretq[];
+extern const u8 stub_update[], stub_update_end[], stub_update_fault[];
 extern const u8 guest_copy_end[], guest_copy_fault[];
 
 /** guest_copy() - copy from or to guest memory; 0, or -EFAULT when unmapped */
 int guest_copy(void *dst, const void *src, size_t bytes);
 void guest_enter(const struct guest_regs *regs) __attribute__((noreturn));
+
+/** guest_get() - read a word of guest memory; false when it is unmapped */
+static inline bool guest_get(u64 *to, const u64 *from)
+{
+	u64 value;
+
+	asm goto volatile("1: mov %1, %0\n"
+			  ".pushsection .fixup, \"a\"\n"
+			  ".quad 1b, %l2\n"
+			  ".popsection"
+			  : "=r"(value)
+			  : "m"(*from)
+			  :
+			  : fault);
+	*to = value;
+	return true;
+fault:
+	return false;
+}
+
+/** guest_put() - write a word of guest memory; false when it is unmapped */
+static inline bool guest_put(u64 *to, u64 value)
+{
+	asm goto volatile("1: mov %1, %0\n"
+			  ".pushsection .fixup, \"a\"\n"
+			  ".quad 1b, %l2\n"
+			  ".popsection"
+			  :
+			  : "m"(*to), "r"(value)
+			  : "memory"
+			  : fault);
+	return true;
+fault:
+	return false;
+}
 
 /* ------------------------------------------------------------ small things */
 
@@ -339,7 +366,14 @@ static inline bool test_bit(const u64 *map, u32 bit)
  */
 typedef long hypercall_fn(struct vcpu *v, const u64 a[5]);
 
-/** hypercall_do() - by number, for a multicall as well */
+/**
+ * hypercall_do() - by number; called by entry.S, and for each of a multicall
+ * @v: the calling vCPU
+ * @nr: which
+ * @a: its arguments
+ *
+ * Return: RAX.
+ */
 long hypercall_do(struct vcpu *v, u64 nr, const u64 a[5]);
 
 hypercall_fn hv_mmu_update, hv_update_va_mapping, hv_mmuext_op, hv_memory_op;

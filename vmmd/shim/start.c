@@ -134,6 +134,7 @@ void shim_start(u32 id)
 	v->id = id;
 	v->info = &shared()->vcpu_info[id];
 	v->info->evtchn_upcall_mask = 1;
+	v->low_ram = shim_info.low_pages << PAGE_SHIFT;
 	v->timer = NEVER;
 	v->poll_until = NEVER;
 	trap_init(v);

@@ -25,7 +25,8 @@
 #define V_USER_CR3	 0x60
 #define V_KERNEL_CR3	 0x68
 #define V_SCRATCH2	 0x70
-#define V_TRAP		 0x78
+#define V_LOW_RAM	 0x78
+#define V_TRAP		 0x80
 #define V_TRAP_MASK	 (V_TRAP + 8 * TRAPS)
 
 /* Exceptions 0-31, and the software interrupt that Linux and Mach have. */

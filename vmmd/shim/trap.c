@@ -352,9 +352,14 @@ long hv_get_debugreg(struct vcpu *v, const u64 a[5])
 
 extern const u64 fixups[][2], fixups_end[][2];
 
-static bool fix_up(struct frame *f)
+static bool fix_up(const struct vcpu *v, struct frame *f)
 {
 	u32 i;
+
+	if (f->rip >= stub_address(v, stub_update) && f->rip < stub_address(v, stub_update_end)) {
+		f->rip = stub_address(v, stub_update_fault);
+		return true;
+	}
 
 	if (f->rip >= (u64)guest_copy && f->rip < (u64)guest_copy_end) {
 		f->rip = (u64)guest_copy_fault;
@@ -479,7 +484,7 @@ bool exception(struct vcpu *v, struct frame *f, u32 vector)
 		return true;
 	if (shim != SHIM_VA >> 39)
 		return false;
-	if (fix_up(f))
+	if (fix_up(v, f))
 		return true;
 	if ((f->rip == stub_address(v, stub_iretq) || f->rip == stub_address(v, user_iretq)) &&
 	    failed_iret(v, f))
