@@ -410,11 +410,24 @@ static int open_files(void)
 
 /* ------------------------------------------------------------------- damage */
 
+/* Most of a disk is empty: where it is not, at most @max places. */
+static size_t find_bytes(const u8 *disk, size_t len, u32 *at, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < max; i++)
+		if (disk[i])
+			at[n++] = (u32)i;
+	return n;
+}
+
 /* Bytes of metadata and directories of a good disk, changed at random. */
 static bool test_damage(void)
 {
 	static char path[512], copy[64];
+	static u32 places[1 << 20];
 	int good, fd = memfd_create("damaged", 0), right = 0, wrong = 0;
+	size_t n_places = 0;
 	struct guest guest;
 	struct stat st;
 	u8 *disk;
@@ -431,14 +444,12 @@ static bool test_damage(void)
 	for (int i = 0; i < DAMAGES; i++) {
 		if (pread(good, disk, (size_t)st.st_size, 0) != st.st_size)
 			return false;
-		for (int j = 0; j < 1 << i % 8; j++) {
-			off_t at = rand() % st.st_size;
-
-			/* Most of a disk is empty: find something. */
-			while (!disk[at])
-				at = (at + 1) % st.st_size;
-			disk[at] = (u8)rand();
-		}
+		if (!n_places)
+			n_places = find_bytes(disk, (size_t)st.st_size, places, ARRAY_SIZE(places));
+		if (!n_places)
+			return false;
+		for (int j = 0; j < 1 << i % 8; j++)
+			disk[places[(size_t)rand() % n_places]] = (u8)rand();
 		guest_init(&guest, copy);
 		guest_start(&guest);
 		if (guest.ret)
