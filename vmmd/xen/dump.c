@@ -118,8 +118,11 @@ struct dump {
 
 static void append(struct blob *b, const void *data, size_t len)
 {
-	u8 *grown = b->failed ? NULL : realloc(b->data, b->len + len);
+	u8 *grown;
 
+	if (!len)
+		return;
+	grown = b->failed ? NULL : realloc(b->data, b->len + len);
 	if (!grown) {
 		b->failed = true;
 		return;

@@ -32,14 +32,14 @@ struct walk {
 
 static int add(struct walk *w, u64 va, u64 gpa, u64 len)
 {
-	struct dump_range *last = w->map->range + w->map->nr - 1, *grown;
+	struct dump_range *last = w->map->nr ? w->map->range + w->map->nr - 1 : NULL, *grown;
 
 	/* Linux has a frame list with room for all PFNs: one page, over and over. */
-	if (!mem_range(w->m, gpa, len) || (w->map->nr && gpa == w->last))
+	if (!mem_range(w->m, gpa, len) || (last && gpa == w->last))
 		return 0;
 	w->last = gpa;
 	/* The file has neighbours apart where they belong to different regions. */
-	if (w->map->nr && va == last->va + last->len && gpa == last->gpa + last->len &&
+	if (last && va == last->va + last->len && gpa == last->gpa + last->len &&
 	    mem_range(w->m, last->gpa, last->len + len)) {
 		last->len += len;
 		return 0;

@@ -17,6 +17,7 @@
 
 const struct control_verb control_guest_verbs[] = {{NULL, NULL}};
 const struct control_verb control_device_verbs[] = {{NULL, NULL}};
+const struct control_verb control_save_verbs[] = {{NULL, NULL}};
 
 u64 xen_memory_left(const struct vm *v)
 {
