@@ -32,7 +32,8 @@ struct control *control_create(struct vm *vm, struct runtime *rt);
 /**
  * control_event - tell the subscribed clients what happened
  * @ctl: the server, NULL is fine
- * @event: one of created, paused, resumed, shutdown, reboot, crashed, destroyed
+ * @event: one of created, paused, resumed, shutdown, reboot, crashed, destroyed,
+ *	   saved, save-failed, dumped, dump-failed
  * @reason: one line, or NULL
  *
  * Context: main thread.
