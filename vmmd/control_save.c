@@ -57,17 +57,16 @@ static void cmd_dump_core(struct vm *vm, struct json_object *request, struct con
 		control_error(answer, "the guest is about to start anew");
 	} else if (!has_file(answer)) {
 		control_error(answer, "no file: expected one that is open for writing");
+	} else if (vm->filejob) {
+		control_error(answer, "a file is being written of it already");
 	} else {
 		vm_pause(vm);
+		vm->resume_after = running;
 		ret = dump_start(vm, answer->files[0], dumped);
-		if (!vm->filejob || !ret)
-			vm->resume_after = running;
-		if (ret && running)
+		if (ret) {
 			go_on(vm);
-		if (ret)
-			control_error(answer, "%s",
-				      ret == -EBUSY ? "a file is being written of it already"
-						    : strerror(-ret));
+			control_error(answer, "%s", strerror(-ret));
+		}
 	}
 }
 
