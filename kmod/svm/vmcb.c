@@ -137,6 +137,8 @@ void svm_store(struct hv_vcpu *vcpu, u32 parts)
 		 */
 		save->cr0 = st->cr0 & ~CR0_CACHE;
 		svm_intercept(svm, INTERCEPT_CR0_READ, st->cr0 & CR0_CACHE);
+		/* To the CPU, the write that clears them changes nothing. */
+		svm_intercept(svm, INTERCEPT_CR0_WRITE, st->cr0 & CR0_CACHE);
 		save->cr3 = st->cr3;
 		save->cr4 = st->cr4;
 		save->efer = st->efer | EFER_SVME;	/* APM 15.5.1: or VMEXIT_INVALID */

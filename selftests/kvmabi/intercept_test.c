@@ -125,6 +125,36 @@ TEST_F(intercept, prefixes)
 	}
 }
 
+#define CR0_CD 0x40000000UL
+
+/*
+ * The CPU itself never has a guest's CR0.CD, so that it sees no change when the
+ * guest clears it.
+ */
+static __guest void caches_off_and_on(u64 unused, u64 unused2)
+{
+	u64 cr0 = read_cr0() & ~CR0_CD;
+
+	(void)unused;
+	(void)unused2;
+	write_cr0(cr0 | CR0_CD);
+	guest_sync(read_cr0() ^ cr0);
+	write_cr0(cr0);
+	guest_sync(read_cr0() ^ cr0);
+	guest_done();
+}
+
+TEST_F(intercept, caches_off_and_on)
+{
+	kv_enter(self->vcpu, caches_off_and_on, 0, 0);
+	self->vcpu->last = kv_next(self->vcpu);
+	EXPECT_EQ(CR0_CD, self->vcpu->last.value);
+	EXPECT_EQ(CR0_CD, kv_sregs(self->vcpu).cr0 & CR0_CD);
+	self->vcpu->last = kv_next(self->vcpu);
+	EXPECT_EQ(0, self->vcpu->last.value);
+	EXPECT_EQ(0, kv_sregs(self->vcpu).cr0 & CR0_CD);
+}
+
 /* What CPUID says is what KVM_SET_CPUID2 was given; EAX is clipped. */
 static __guest void ask_cpuid(u64 leaf, u64 sub)
 {
