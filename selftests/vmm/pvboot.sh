@@ -25,6 +25,9 @@ KARGS=''
 run 'type="pv"' "kernel=\"$PWD/../guest/pvcrash\"" 'ramdisk=""' 'on_crash="destroy"'
 ok "a hypercall that does not exist is told of, once" [ \
 	"$(grep -c 'hypercall 47 does not exist here' "$tmp/log")" = 1 ]
+ok "mmu_update of a list that is not mapped fails, its arguments are kept" eval \
+	'logged "rbp: fffffffffffffff2" && logged "rdi: 0000123456789000" &&
+	logged "rsi: 0000000000000001" && logged "rdx: 0000000000000000"'
 ok "a kernel without handlers: its registers" eval 'logged "rbx: 1122334455667788" &&
 	logged "r15: 99aabbccddeeff00" && logged "vcpu#0. crashed: exception 6"'
 ok "... and its stack" logged '^vmmd.*: +000000005ca1ab1e '
