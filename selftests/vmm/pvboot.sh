@@ -7,7 +7,7 @@
 
 . ./guest.sh
 CONSOLE=hvc0
-plan 11
+plan 12
 
 for n in 1 2; do
 	run 'type="pv"' vcpus=$n "$(does 'nproc; cat /sys/hypervisor/type;' \
