@@ -58,25 +58,20 @@ static long hv_xen_version(struct vcpu *v, const u64 a[5])
 	}
 }
 
-/* Word by word: lists are short, and a string instruction is slow to start. */
-static bool get_call(u64 *nr, u64 args[5], const struct multicall_entry *e)
-{
-	u32 n;
-
-	for (n = 0; n < 5; n++)
-		if (!guest_get(&args[n], &e->args[n]))
-			return false;
-	return guest_get(nr, &e->op);
-}
-
+/*
+ * An entry's arguments are read where they are, by the hypercall: what is there is
+ * the guest's to change, and its own first and last word tell whether it is
+ * mapped.
+ */
 static long hv_multicall(struct vcpu *v, const u64 a[5])
 {
 	struct multicall_entry *e = (void *)a[0];
-	u64 i, nr, args[5];
+	u64 i, nr, last;
 
 	for (i = 0; i < a[1]; i++, e++)
-		if (!get_call(&nr, args, e) ||
-		    !guest_put(&e->result, (u64)hypercall_do(v, nr, args)))
+		if (!guest_get(&nr, &e->op) ||
+		    !guest_get(&last, &e->args[ARRAY_SIZE(e->args) - 1]) ||
+		    !guest_put(&e->result, (u64)hypercall_do(v, nr, e->args)))
 			return -EFAULT;
 	return 0;
 }

@@ -51,22 +51,29 @@ static void adopt_user_l4(u64 mfn)
 	l4[1] = 0;
 }
 
-/* The L1 entry of an address in the present address space, or NULL. */
-static u64 *find_l1(u64 va)
+/* The table that an entry of a higher level points to, or NULL. */
+static u64 *table_of(const struct vcpu *v, u64 entry)
 {
-	u64 table = read_cr3() & PTE_FRAME, *pte;
-	u32 shift;
+	u64 gpa = entry & PTE_FRAME;
 
-	for (shift = 39;; shift -= 9) {
-		if (!mfn_is_ram(table >> PAGE_SHIFT))
-			return NULL;
-		pte = (u64 *)ram(table) + (va >> shift & 511);
-		if (shift == PAGE_SHIFT)
-			return pte;
-		if (!(*pte & PTE_PRESENT) || *pte & PTE_LARGE)
-			return NULL;
-		table = *pte & PTE_FRAME;
-	}
+	if ((entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT ||
+	    (gpa >= v->low_ram && !mfn_is_ram(gpa >> PAGE_SHIFT)))
+		return NULL;
+	return ram(gpa);
+}
+
+/* The L1 entry of an address in the present address space, or NULL. */
+static u64 *find_l1(const struct vcpu *v, u64 va)
+{
+	u64 *table = table_of(v, (read_cr3() & PTE_FRAME) | PTE_PRESENT);
+
+	if (table)
+		table = table_of(v, table[va >> 39 & 511]);
+	if (table)
+		table = table_of(v, table[va >> 30 & 511]);
+	if (table)
+		table = table_of(v, table[va >> 21 & 511]);
+	return table ? &table[va >> 12 & 511] : NULL;
 }
 
 /* ------------------------------------------------------------ flushing */
@@ -220,7 +227,7 @@ static void flush_for(struct vcpu *v, u64 va, u64 flags)
 /* args: address, new entry, what to flush */
 long hv_update_va_mapping(struct vcpu *v, const u64 a[5])
 {
-	u64 *pte = find_l1(a[0]), val = a[1];
+	u64 *pte = find_l1(v, a[0]), val = a[1];
 
 	if (!pte)
 		return -EINVAL;
@@ -253,7 +260,7 @@ static u64 map_ldt(struct vcpu *v, u64 base, u64 bytes)
 	u64 offset, *pte, at = (u64)vcpu_part(v, SHIM_VCPU_LDT);
 
 	for (offset = 0; offset < bytes; offset += PAGE_SIZE) {
-		pte = find_l1(base + offset);
+		pte = find_l1(v, base + offset);
 		if (pte && *pte & PTE_PRESENT && mfn_is_ram((*pte & PTE_FRAME) >> PAGE_SHIFT))
 			set_vcpu_pte(at + offset, (*pte & PTE_FRAME) >> PAGE_SHIFT);
 	}
