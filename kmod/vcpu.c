@@ -624,8 +624,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 		r = complete(vcpu);
 	}
 	if (r == HV_RESUME) {
+		/* What the last exit was about stays readable, as with KVM. */
 		if (READ_ONCE(run->immediate_exit__unsafe)) {
-			run->exit_reason = KVM_EXIT_INTR;
 			r = -EINTR;
 		} else {
 			run->exit_reason = KVM_EXIT_UNKNOWN;

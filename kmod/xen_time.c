@@ -185,10 +185,7 @@ static void account(struct hv_vcpu *vcpu, u32 state)
  */
 void hv_xen_runstate_update(struct hv_vcpu *vcpu)
 {
-	struct hv_xen_vcpu *vx = vcpu->xen;
-
-	if (vx->state != RUNSTATE_running || vx->steal_told != vcpu->steal_ns)
-		account(vcpu, RUNSTATE_running);
+	account(vcpu, RUNSTATE_running);
 }
 
 /* The sums of a guest's are no larger than the time there has been. */

@@ -243,6 +243,7 @@ TEST_F(run, immediate_exit)
 	*(u32 *)self->run->mmio.data = 77;
 	self->run->immediate_exit = 1;
 	EXPECT_ERRNO(EINTR, ioctl(self->vcpu->fd, KVM_RUN, 0));
+	EXPECT_EQ(KVM_EXIT_MMIO, self->run->exit_reason);
 	self->run->immediate_exit = 0;
 	ASSERT_SYNC(self->vcpu, 1);
 	EXPECT_EQ(77, self->vcpu->last.a);
