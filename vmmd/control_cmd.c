@@ -283,13 +283,15 @@ static void cmd_destroy(struct vm *vm, struct json_object *request, struct contr
 static enum console_kind default_console(const struct vm *vm)
 {
 	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
-	const char *cmdline = vm->files->cmdline, *p = cmdline;
+	const char *cmdline, *p;
 
 	/* A PV guest has no other. */
 	if (vm->console[CONSOLE_PV])
 		return CONSOLE_PV;
 	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
 		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
+	cmdline = vm->files->cmdline;
+	p = cmdline;
 	while ((p = strstr(p, "console="))) {
 		bool word = p == cmdline || p[-1] == ' ';
 
