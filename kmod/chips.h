@@ -92,6 +92,8 @@ struct hv_irqfds {
 
 struct hv_irqchip {
 	struct hv_vm *vm;		/* (c) */
+	bool split;			/* (c) PIC and IOAPIC are user space's; */
+	u32 nr_user_pins;		/* (c) GSIs below are its IOAPIC's pins */
 	raw_spinlock_t lock;
 	struct hv_pic pic;		/* lock */
 	struct hv_ioapic ioapic;	/* lock */
@@ -103,6 +105,8 @@ struct hv_irqchip {
 
 /* irq.c: a pin's interrupt has ended (EOI). irqchip->lock not held. */
 void hv_irq_acked(struct hv_irqchip *chip, u32 chip_id, u32 pin);
+/* The chip is split: does the vector come from a pin of user space's IOAPIC? */
+bool hv_irq_of_user_pin(struct hv_irqchip *chip, u8 vector);
 /* An edge: up and down again. Any context; result of the rising half. */
 int hv_gsi_pulse(struct hv_irqchip *chip, enum hv_irq_source source, u32 gsi);
 

@@ -221,7 +221,10 @@ int hv_efer_set(struct hv_vcpu *vcpu, u64 value, bool host)
  */
 int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value)
 {
-	if (!(value & XFEATURE_MASK_FP) || (value & ~vcpu->cpuid.xcr0_allowed))
+	/* Reset leaves x87 enabled, whether CPUID tells of XSAVE or not. */
+	u64 allowed = vcpu->cpuid.xcr0_allowed | XFEATURE_MASK_FP;
+
+	if (!(value & XFEATURE_MASK_FP) || (value & ~allowed))
 		return -EINVAL;
 	if ((value & XFEATURE_MASK_YMM) && !(value & XFEATURE_MASK_SSE))
 		return -EINVAL;

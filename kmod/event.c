@@ -187,14 +187,9 @@ static void deliver_user_irq(struct hv_vcpu *vcpu, bool busy)
 		if (!busy && open_for_interrupts(vcpu)) {
 			deliver_interrupt(vcpu, vcpu->user_irq);
 			vcpu->user_irq = -1;
-			busy = true;
 		} else {
 			vcpu->want_window = true;
 		}
-	}
-	if (READ_ONCE(vcpu->run->request_interrupt_window)) {
-		vcpu->want_window = true;
-		vcpu->event_check = true;
 	}
 }
 
@@ -229,6 +224,12 @@ void hv_deliver(struct hv_vcpu *vcpu)
 
 	vcpu->event_check = false;
 	vcpu->want_window = false;
+	if (unlikely(vcpu->user_pic) &&
+	    READ_ONCE(vcpu->run->request_interrupt_window) &&
+	    hv_irq_takes_user_pic(vcpu)) {
+		vcpu->want_window = true;
+		vcpu->event_check = true;
+	}
 	if (!busy)
 		busy = deliver_nmi(vcpu);
 	else if (vcpu->nmi_pending)
@@ -262,5 +263,5 @@ void hv_deliver(struct hv_vcpu *vcpu)
 		deliver_interrupt(vcpu, vector);
 	/* What the PIC has sent holds nothing back that the local APIC has. */
 	if (unlikely(from_pic) && !vcpu->apic_by_cpu)
-		vcpu->want_window = hv_irq_has(vcpu);
+		vcpu->want_window |= hv_irq_has(vcpu);
 }

@@ -42,8 +42,8 @@ static int hot_window(struct hv_vcpu *vcpu)
 {
 	vcpu->event_check = true;
 	vcpu->want_window = false;
-	/* Without an irqchip it may be user space that waits for this. */
-	return vcpu->lapic ? HV_RESUME : HV_SLOW;
+	/* It may be user space that waits for this. */
+	return vcpu->user_pic ? HV_SLOW : HV_RESUME;
 }
 
 static int slow_resume(struct hv_vcpu *vcpu)

@@ -118,6 +118,7 @@ enum hv_request {
 	HV_REQ_INIT,		/* INIT or SIPI came in */
 	HV_REQ_TSC,		/* tsc_offset changed */
 	HV_REQ_PDPTE,		/* PAE paging: the top of the tables may differ */
+	HV_REQ_EOI,		/* tell user space's IOAPIC of an EOI */
 	HV_REQ_XEN,		/* xen.h: event channels or hypercall page */
 	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
 };
@@ -216,6 +217,7 @@ struct hv_vcpu {
 						 * goes off, HV_NEVER
 						 */
 	bool timer_exit;			/* (c) the CPU exits at deadline */
+	bool user_pic;				/* (c) the PIC is user space's */
 	bool apic_by_cpu;			/* (v) the CPU delivers interrupts,
 						 * see lapic_cpu.c
 						 */
@@ -244,6 +246,7 @@ struct hv_vcpu {
 	unsigned long sipi;			/* (a) HV_SIPI_* and the vector */
 	unsigned long nmi_pending;		/* (a) count, at most 2 */
 	s16 user_irq;				/* (v) KVM_INTERRUPT vector, -1 */
+	u8 user_eoi;				/* (v) HV_REQ_EOI: vector */
 
 	struct hv_mmio mmio;			/* (v) */
 	struct hv_pio pio;			/* (v) */

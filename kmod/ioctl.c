@@ -26,7 +26,9 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
 	case KVM_CAP_READONLY_MEM:
 	case KVM_CAP_SYNC_MMU:
+	case KVM_CAP_ENABLE_CAP_VM:
 	case KVM_CAP_IRQCHIP:
+	case KVM_CAP_SPLIT_IRQCHIP:
 	case KVM_CAP_HLT:
 	case KVM_CAP_NOP_IO_DELAY:
 	case KVM_CAP_EXT_CPUID:
@@ -346,21 +348,33 @@ static int vm_clock_set(struct hv_vm *vm, void __user *user)
 	return hv_clock_set(vm, &data);
 }
 
+static int vm_x2apic_api(struct hv_vm *vm, u64 flags)
+{
+	if (flags & ~(KVM_X2APIC_API_USE_32BIT_IDS |
+		      KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	vm->x2apic_flags |= flags;
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
 static int vm_enable_cap(struct hv_vm *vm, void __user *user)
 {
-	const u64 x2apic = KVM_X2APIC_API_USE_32BIT_IDS |
-			   KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	struct kvm_enable_cap cap;
 
 	if (copy_from_user(&cap, user, sizeof(cap)))
 		return -EFAULT;
-	if (cap.flags || cap.cap != KVM_CAP_X2APIC_API ||
-	    (cap.args[0] & ~x2apic))
+	if (cap.flags)
 		return -EINVAL;
-	mutex_lock(&vm->lock);
-	vm->x2apic_flags |= cap.args[0];
-	mutex_unlock(&vm->lock);
-	return 0;
+	switch (cap.cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return hv_irqchip_split(vm, cap.args[0]);
+	case KVM_CAP_X2APIC_API:
+		return vm_x2apic_api(vm, cap.args[0]);
+	default:
+		return -EINVAL;
+	}
 }
 
 static int vm_identity_get(struct hv_vm *vm, void __user *user)

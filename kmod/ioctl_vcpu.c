@@ -127,7 +127,7 @@ static int interrupt(struct hv_vcpu *vcpu, void __user *user)
 		return -EFAULT;
 	if (irq.irq > 255)
 		return -EINVAL;
-	if (vcpu->lapic)
+	if (!vcpu->user_pic)
 		return -ENXIO;
 	if (vcpu->user_irq >= 0)
 		return -EEXIST;
@@ -229,6 +229,16 @@ static int get_xen(struct hv_vcpu *vcpu, void __user *user)
 	return r;
 }
 
+/* Paravirtual task priorities are not offered: there is nothing to switch off. */
+static int set_vapic_addr(struct hv_vcpu *vcpu, void __user *user)
+{
+	struct kvm_vapic_addr vapic;
+
+	if (copy_from_user(&vapic, user, sizeof(vapic)))
+		return -EFAULT;
+	return vapic.vapic_addr || !vcpu->lapic ? -EINVAL : 0;
+}
+
 static int set_tsc_khz(struct hv_vcpu *vcpu, unsigned long khz)
 {
 	/* Without TSC scaling a guest's TSC runs as the host's. */
@@ -305,6 +315,8 @@ static long locked_ioctl(struct hv_vcpu *vcpu, unsigned int cmd,
 	case KVM_NMI:
 		hv_vcpu_nmi(vcpu);
 		return 0;
+	case KVM_SET_VAPIC_ADDR:
+		return set_vapic_addr(vcpu, user);
 	case KVM_X86_SETUP_MCE:
 		return setup_mce(vcpu, user);
 	case KVM_X86_SET_MCE:

@@ -148,7 +148,36 @@ void hv_irq_acked(struct hv_irqchip *chip, u32 chip_id, u32 pin)
 	rcu_read_unlock();
 }
 
-static int route_parse(const struct kvm_irq_routing_entry *entry,
+/**
+ * hv_irq_of_user_pin() - whether user space has to hear of an EOI
+ * @chip: the irqchip, which is split
+ * @vector: that has been ended, having been level triggered
+ *
+ * User space tells what its IOAPIC sends by routes for its pins.
+ *
+ * Context: any.
+ */
+bool hv_irq_of_user_pin(struct hv_irqchip *chip, u8 vector)
+{
+	const struct hv_routing *routing;
+	bool found = false;
+	u32 i, n;
+
+	rcu_read_lock();
+	routing = rcu_dereference(chip->routing);
+	n = routing->start[min(chip->nr_user_pins, routing->nr_gsi)];
+	for (i = 0; i < n && !found; i++) {
+		const struct hv_route *route = &routing->route[i];
+
+		found = route->type == KVM_IRQ_ROUTING_MSI &&
+			route->data & APIC_INT_LEVELTRIG &&
+			(route->data & APIC_VECTOR_MASK) == vector;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static int route_parse(const struct kvm_irq_routing_entry *entry, bool split,
 		       u64 x2apic_flags, struct hv_route *route)
 {
 	u32 pins;
@@ -161,7 +190,7 @@ static int route_parse(const struct kvm_irq_routing_entry *entry,
 	case KVM_IRQ_ROUTING_IRQCHIP:
 		route->chip = entry->u.irqchip.irqchip;
 		route->pin = entry->u.irqchip.pin;
-		if (route->chip >= HV_CHIPS)
+		if (split || route->chip >= HV_CHIPS)
 			return -EINVAL;
 		pins = route->chip == KVM_IRQCHIP_IOAPIC ?
 		       KVM_IOAPIC_NUM_PINS : HV_PIC_PINS / 2;
@@ -197,7 +226,7 @@ static bool routes_clash(const struct hv_route *a, const struct hv_route *b)
 
 static int routing_fill(struct hv_routing *routing,
 			const struct kvm_irq_routing_entry *entries, u32 nr,
-			u64 x2apic_flags)
+			bool split, u64 x2apic_flags)
 {
 	struct hv_route *to, route;
 	u32 i, j;
@@ -212,7 +241,7 @@ static int routing_fill(struct hv_routing *routing,
 		routing->start[i] += routing->start[i - 1];
 
 	for (i = nr; i-- > 0;) {
-		r = route_parse(&entries[i], x2apic_flags, &route);
+		r = route_parse(&entries[i], split, x2apic_flags, &route);
 		if (r)
 			return r;
 		j = --routing->start[route.gsi];
@@ -230,7 +259,7 @@ static int routing_fill(struct hv_routing *routing,
 }
 
 static struct hv_routing *
-routing_make(const struct kvm_irq_routing_entry *entries, u32 nr,
+routing_make(const struct kvm_irq_routing_entry *entries, u32 nr, bool split,
 	     u64 x2apic_flags)
 {
 	struct hv_routing *routing;
@@ -249,7 +278,7 @@ routing_make(const struct kvm_irq_routing_entry *entries, u32 nr,
 		return ERR_PTR(-ENOMEM);
 	routing->nr_gsi = nr_gsi;
 	routing->start = (u16 *)&routing->route[nr];
-	r = routing_fill(routing, entries, nr, x2apic_flags);
+	r = routing_fill(routing, entries, nr, split, x2apic_flags);
 	if (r) {
 		kvfree(routing);
 		return ERR_PTR(r);
@@ -271,16 +300,18 @@ routing_make(const struct kvm_irq_routing_entry *entries, u32 nr,
 int hv_gsi_routing_set(struct hv_vm *vm,
 		       const struct kvm_irq_routing_entry *entries, u32 nr)
 {
+	struct hv_irqchip *chip = READ_ONCE(vm->irqchip);
 	struct hv_routing *routing, *old;
 
-	if (!READ_ONCE(vm->irqchip))
+	if (!chip)
 		return -EINVAL;
-	routing = routing_make(entries, nr, READ_ONCE(vm->x2apic_flags));
+	routing = routing_make(entries, nr, chip->split,
+			       READ_ONCE(vm->x2apic_flags));
 	if (IS_ERR(routing))
 		return PTR_ERR(routing);
 
 	mutex_lock(&vm->lock);
-	old = rcu_replace_pointer(vm->irqchip->routing, routing,
+	old = rcu_replace_pointer(chip->routing, routing,
 				  lockdep_is_held(&vm->lock));
 	mutex_unlock(&vm->lock);
 	synchronize_rcu_expedited();
@@ -312,21 +343,14 @@ static struct hv_routing *routing_default(void)
 		e->u.irqchip.irqchip = gsi / 8;
 		e->u.irqchip.pin = gsi % 8;
 	}
-	routing = routing_make(entries, e - entries, 0);
+	routing = routing_make(entries, e - entries, false, 0);
 	kfree(entries);
 	return routing;
 }
 
 /* ------------------------------------------------------------ life */
 
-/**
- * hv_irqchip_create() - KVM_CREATE_IRQCHIP
- * @vm: the VM
- *
- * Context: takes vm->lock. Return: 0, -EEXIST, -EINVAL when there are vCPUs
- * already, which would be without local APICs, -ENOMEM.
- */
-int hv_irqchip_create(struct hv_vm *vm)
+static int irqchip_create(struct hv_vm *vm, bool split, u32 pins)
 {
 	struct hv_irqchip *chip;
 	struct hv_routing *routing;
@@ -335,12 +359,14 @@ int hv_irqchip_create(struct hv_vm *vm)
 	chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
 	if (!chip)
 		return -ENOMEM;
-	routing = routing_default();
+	routing = split ? routing_make(NULL, 0, true, 0) : routing_default();
 	if (IS_ERR(routing)) {
 		kfree(chip);
 		return PTR_ERR(routing);
 	}
 	chip->vm = vm;
+	chip->split = split;
+	chip->nr_user_pins = pins;
 	raw_spin_lock_init(&chip->lock);
 	RCU_INIT_POINTER(chip->routing, routing);
 	hv_pic_init(chip);
@@ -361,6 +387,40 @@ int hv_irqchip_create(struct hv_vm *vm)
 		kfree(chip);
 	}
 	return r;
+}
+
+/**
+ * hv_irqchip_create() - KVM_CREATE_IRQCHIP
+ * @vm: the VM
+ *
+ * Context: takes vm->lock. Return: 0, -EEXIST, -EINVAL when there are vCPUs
+ * already, which would be without local APICs, -ENOMEM.
+ */
+int hv_irqchip_create(struct hv_vm *vm)
+{
+	return irqchip_create(vm, false, 0);
+}
+
+/**
+ * hv_irqchip_split() - KVM_CAP_SPLIT_IRQCHIP: local APICs, and nothing else
+ * @vm: the VM
+ * @pins: so many GSIs are the pins of user space's IOAPIC
+ *
+ * User space has PIC, IOAPIC and PIT. What its IOAPIC sends it tells by routes;
+ * of their EOIs it hears by KVM_EXIT_IOAPIC_EOI. Its PIC speaks by KVM_INTERRUPT.
+ *
+ * Context: takes vm->lock. Return: as hv_irqchip_create(), and -EINVAL for
+ * more pins than GSIs.
+ */
+int hv_irqchip_split(struct hv_vm *vm, u64 pins)
+{
+	return pins > HV_GSI_MAX ? -EINVAL : irqchip_create(vm, true, pins);
+}
+
+bool hv_pic_in_kernel(struct hv_vm *vm)
+{
+	lockdep_assert_held(&vm->lock);
+	return vm->irqchip && !vm->irqchip->split;
 }
 
 /**
@@ -396,13 +456,13 @@ void hv_irqchip_destroy(struct hv_vm *vm)
  * @vm: the VM
  * @chip: chip_id says which; its state is filled in
  *
- * Return: 0, -ENXIO without an irqchip, -EINVAL for another chip_id.
+ * Return: 0, -ENXIO without such chips, -EINVAL for another chip_id.
  */
 int hv_irqchip_get(struct hv_vm *vm, struct kvm_irqchip *chip)
 {
 	struct hv_irqchip *irqchip = READ_ONCE(vm->irqchip);
 
-	if (!irqchip)
+	if (!irqchip || irqchip->split)
 		return -ENXIO;
 	switch (chip->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
@@ -427,7 +487,7 @@ int hv_irqchip_set(struct hv_vm *vm, const struct kvm_irqchip *chip)
 {
 	struct hv_irqchip *irqchip = READ_ONCE(vm->irqchip);
 
-	if (!irqchip)
+	if (!irqchip || irqchip->split)
 		return -ENXIO;
 	switch (chip->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
@@ -507,7 +567,7 @@ int hv_kernel_pio(struct hv_vcpu *vcpu, u16 port, u8 size, bool in, void *data)
 	u8 *bytes = data;
 	u32 i;
 
-	if (!chip || port_owner(chip, port) == PORT_NONE)
+	if (!chip || chip->split || port_owner(chip, port) == PORT_NONE)
 		return HV_NOT_HERE;
 	for (i = 0; i < size; i++) {
 		if (in)
@@ -536,7 +596,7 @@ int hv_kernel_mmio(struct hv_vcpu *vcpu, u64 gpa, u8 size, bool write,
 	struct hv_irqchip *chip = vcpu->vm->irqchip;
 	u64 offset, value = 0;
 
-	if (!chip)
+	if (!chip || chip->split)
 		return HV_NOT_HERE;
 	offset = gpa - READ_ONCE(chip->ioapic.s.base_address);
 	if (offset >= IOAPIC_SIZE)

@@ -30,6 +30,9 @@ enum hv_irq_source {
 
 /* irq.c: the VM's irqchip, routing and delivery. Take vm->lock as they need. */
 int hv_irqchip_create(struct hv_vm *vm);		/* KVM_CREATE_IRQCHIP */
+int hv_irqchip_split(struct hv_vm *vm, u64 pins);	/* KVM_CAP_SPLIT_IRQCHIP */
+/* vm->lock held: are PIC, IOAPIC (and PIT) here, not in user space? */
+bool hv_pic_in_kernel(struct hv_vm *vm);
 /* No timer of the irqchip fires after this; the vCPUs may be freed. */
 void hv_irqchip_stop(struct hv_vm *vm);
 void hv_irqchip_destroy(struct hv_vm *vm);
@@ -79,12 +82,15 @@ void hv_lapic_deadline_set(struct hv_vcpu *vcpu, u64 guest_tsc);
 u8 hv_lapic_tpr(struct hv_vcpu *vcpu);
 void hv_lapic_tpr_set(struct hv_vcpu *vcpu, u8 tpr);
 /* Highest vector the guest can take now (PPR honoured; PIC's ExtINT through
- * LVT0 included), -1 for none. Own thread only, cheap when nothing is pending.
+ * LVT0 included, or what KVM_INTERRUPT brought from user space's), -1 for none.
+ * Own thread only, cheap when nothing is pending.
  * A look, not a promise: hv_irq_accept() says what is delivered.
  */
 int hv_irq_next(struct hv_vcpu *vcpu);
 /* The same of the PIC alone; there is an irqchip. */
 int hv_irq_next_pic(struct hv_vcpu *vcpu);
+/* User space has the PIC: does it reach this vCPU? */
+bool hv_irq_takes_user_pic(struct hv_vcpu *vcpu);
 /* Take it: IRR to ISR, or the PIC's INTA cycle. -1 when it has gone. */
 int hv_irq_accept(struct hv_vcpu *vcpu);
 bool hv_irq_has(struct hv_vcpu *vcpu);	/* own thread, or racy */

@@ -305,8 +305,8 @@ static int irqfd_deassign(struct hv_irqchip *chip, const struct kvm_irqfd *args)
  * @vm: the VM
  * @args: eventfd, GSI and KVM_IRQFD_FLAG_*
  *
- * Context: may sleep. Return: 0; -EINVAL without an irqchip, for unknown
- * flags, a GSI out of range or a descriptor that is no eventfd; -EBADF;
+ * Context: may sleep. Return: 0; -EINVAL without an irqchip, for unknown flags
+ * and for RESAMPLE without an IOAPIC, a GSI out of range or a descriptor that is no eventfd; -EBADF;
  * -EBUSY when the eventfd is in use as an irqfd of this VM; -ENOMEM.
  */
 int hv_irqfd_assign(struct hv_vm *vm, const struct kvm_irqfd *args)
@@ -318,6 +318,9 @@ int hv_irqfd_assign(struct hv_vm *vm, const struct kvm_irqfd *args)
 		return -EINVAL;
 	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return irqfd_deassign(chip, args);
+	/* Only user space's IOAPIC would know when to sample again. */
+	if (chip->split && args->flags & KVM_IRQFD_FLAG_RESAMPLE)
+		return -EINVAL;
 	return irqfd_assign(chip, args);
 }
 

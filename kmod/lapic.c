@@ -159,10 +159,26 @@ static u32 lapic_apr(const struct hv_lapic *lapic)
 	return max3(tpr & isr & 0xf0, irr, isr);
 }
 
-static bool pic_waits(const struct hv_lapic *lapic)
+/* Vector of the PIC, be it ours or user space's; -1 for none. */
+static int pic_next(const struct hv_lapic *lapic)
 {
-	return unlikely(READ_ONCE(lapic->chip->pic.output)) &&
-	       hv_lapic_takes_pic(lapic);
+	/* User space has looked at LINT0 itself before KVM_INTERRUPT. */
+	if (unlikely(lapic->vcpu->user_irq >= 0))
+		return lapic->vcpu->user_irq;
+	if (likely(!READ_ONCE(lapic->chip->pic.output)) ||
+	    !hv_lapic_takes_pic(lapic))
+		return -1;
+	return hv_pic_look(lapic->chip);
+}
+
+static int pic_accept(struct hv_lapic *lapic)
+{
+	int vector = lapic->vcpu->user_irq;
+
+	if (vector < 0)
+		return hv_pic_inta(lapic->chip);
+	lapic->vcpu->user_irq = -1;
+	return vector;
 }
 
 static int lapic_next(struct hv_lapic *lapic)
@@ -179,17 +195,22 @@ static int lapic_next(struct hv_lapic *lapic)
 int hv_irq_next(struct hv_vcpu *vcpu)
 {
 	struct hv_lapic *lapic = vcpu->lapic;
+	int vector;
 
 	if (!lapic)
 		return -1;
-	if (pic_waits(lapic))
-		return hv_pic_look(lapic->chip);
-	return lapic_next(lapic);
+	vector = pic_next(lapic);
+	return vector >= 0 ? vector : lapic_next(lapic);
 }
 
 int hv_irq_next_pic(struct hv_vcpu *vcpu)
 {
-	return pic_waits(vcpu->lapic) ? hv_pic_look(vcpu->lapic->chip) : -1;
+	return pic_next(vcpu->lapic);
+}
+
+bool hv_irq_takes_user_pic(struct hv_vcpu *vcpu)
+{
+	return !vcpu->lapic || hv_lapic_takes_pic(vcpu->lapic);
 }
 
 bool hv_irq_has(struct hv_vcpu *vcpu)
@@ -245,8 +266,8 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 
 	if (!lapic)
 		return -1;
-	if (pic_waits(lapic)) {
-		vector = hv_pic_inta(lapic->chip);
+	if (pic_next(lapic) >= 0) {
+		vector = pic_accept(lapic);
 		if (vector >= 0)
 			return vector;
 	}
@@ -266,6 +287,23 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 	return vector;
 }
 
+/**
+ * hv_lapic_level_eoi() - a level-triggered interrupt has been ended
+ * @lapic: the local APIC
+ * @vector: its vector
+ *
+ * Context: own thread, IRQs off or on.
+ */
+void hv_lapic_level_eoi(struct hv_lapic *lapic, u8 vector)
+{
+	if (!lapic->chip->split) {
+		hv_ioapic_eoi(lapic->chip, vector);
+	} else if (hv_irq_of_user_pin(lapic->chip, vector)) {
+		lapic->vcpu->user_eoi = vector;
+		hv_request(lapic->vcpu, HV_REQ_EOI);
+	}
+}
+
 static void lapic_eoi(struct hv_lapic *lapic)
 {
 	int vector;
@@ -277,7 +315,7 @@ static void lapic_eoi(struct hv_lapic *lapic)
 	__clear_bit(vector, lapic->isr);
 	lapic->isr_top = --lapic->isr_depth ? top_vector(lapic->isr) : -1;
 	if (unlikely(test_bit(vector, lapic->tmr)))
-		hv_ioapic_eoi(lapic->chip, vector);
+		hv_lapic_level_eoi(lapic, vector);
 	if (READ_ONCE(lapic->irr_pending))
 		lapic->vcpu->event_check = true;
 }

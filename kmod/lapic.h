@@ -118,6 +118,7 @@ bool hv_lapic_reg(struct hv_lapic *lapic, u32 reg, u32 *value);
 void hv_lapic_svr(struct hv_lapic *lapic, u32 value);
 void hv_lapic_maps_changed(struct hv_lapic *lapic);
 void hv_lapic_irr_emptied(struct hv_lapic *lapic);
+void hv_lapic_level_eoi(struct hv_lapic *lapic, u8 vector);
 /* What may be written to each local vector; LVTT has rules of its own. */
 extern const u32 hv_lapic_lvt_bits[HV_LVTS];
 

@@ -128,6 +128,6 @@ int hv_hot_eoi(struct hv_vcpu *vcpu)
 	struct hv_lapic *lapic = vcpu->lapic;
 
 	if (test_bit(vcpu->exit.eoi, lapic->tmr))
-		hv_ioapic_eoi(lapic->chip, vcpu->exit.eoi);
+		hv_lapic_level_eoi(lapic, vcpu->exit.eoi);
 	return HV_RESUME;
 }

@@ -430,7 +430,7 @@ int hv_pit_create(struct hv_vm *vm, const struct kvm_pit_config *config)
 	}
 
 	mutex_lock(&vm->lock);
-	if (!vm->irqchip) {
+	if (!vm->irqchip || vm->irqchip->split) {
 		r = -ENOENT;
 	} else if (vm->irqchip->pit) {
 		r = -EEXIST;

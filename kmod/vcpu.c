@@ -250,6 +250,7 @@ int hv_vcpu_create(struct hv_vm *vm, u32 id)
 	vcpu->mp_state = vcpu->lapic && id != 0 ? KVM_MP_STATE_UNINITIALIZED :
 						  KVM_MP_STATE_RUNNABLE;
 	vcpu->want_cr8 = !vcpu->lapic;
+	vcpu->user_pic = !hv_pic_in_kernel(vm);
 	hv_vcpu_reset(vcpu, false);
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
@@ -361,6 +362,11 @@ static int serve_requests(struct hv_vcpu *vcpu)
 		return -EIO;
 	if (test_and_take(vcpu, HV_REQ_TRIPLE)) {
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return HV_USER;
+	}
+	if (test_and_take(vcpu, HV_REQ_EOI)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->user_eoi;
 		return HV_USER;
 	}
 	if (test_and_take(vcpu, HV_REQ_INIT))
@@ -533,28 +539,32 @@ static int halted(struct hv_vcpu *vcpu)
 	return HV_RESUME;
 }
 
+/* What KVM_INTERRUPT brings would be taken on the next entry. */
+static bool takes_user_irq(struct hv_vcpu *vcpu)
+{
+	return (vcpu->state.rflags & X86_EFLAGS_IF) && !vcpu->state.shadow &&
+	       vcpu->event.type == HV_EV_NONE && vcpu->user_irq < 0 &&
+	       hv_irq_takes_user_pic(vcpu);
+}
+
 /* What KVM_RUN reports on every return, abi: struct kvm_run. */
 static void fill_run(struct hv_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	bool open = (vcpu->state.rflags & X86_EFLAGS_IF) &&
-		    !vcpu->state.shadow;
-
 	run->if_flag = !!(vcpu->state.rflags & X86_EFLAGS_IF);
 	run->flags = 0;
 	run->cr8 = vcpu->state.cr8;
 	run->apic_base = vcpu->apic_base;
 	run->ready_for_interrupt_injection =
-		vcpu->lapic || (open && vcpu->event.type == HV_EV_NONE &&
-				vcpu->user_irq < 0);
+		!vcpu->user_pic || takes_user_irq(vcpu);
 }
 
 /* User space asked to be told when it can inject, and it can. */
 static bool window_for_user(struct hv_vcpu *vcpu)
 {
-	return !vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window) &&
-	       (vcpu->state.rflags & X86_EFLAGS_IF) && !vcpu->state.shadow &&
-	       vcpu->event.type == HV_EV_NONE && vcpu->user_irq < 0;
+	return vcpu->user_pic &&
+	       READ_ONCE(vcpu->run->request_interrupt_window) &&
+	       takes_user_irq(vcpu);
 }
 
 static int outer_loop(struct hv_vcpu *vcpu)
@@ -608,10 +618,10 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 
 	/* Where user space has the LAPIC it also has the task priority. */
-	if (!vcpu->lapic) {
+	if (!vcpu->lapic)
 		vcpu->state.cr8 = READ_ONCE(run->cr8) & 15;
+	if (vcpu->user_pic)
 		vcpu->event_check |= READ_ONCE(run->request_interrupt_window);
-	}
 	/* User space may have made an upcall pending, by a store. */
 	if (unlikely(vcpu->xen))
 		vcpu->event_check = true;

@@ -183,6 +183,7 @@ TEST_F(fpu, xcrs)
 {
 	struct kvm_xcrs bad = {.nr_xcrs = 1, .flags = 1, .xcrs[0] = {.value = 1}};
 	u64 all = supported_xcr0(self->cpuid);
+	struct kv_vcpu *without;
 
 	if (!all)
 		SKIP(return, "no XSAVE");
@@ -198,6 +199,11 @@ TEST_F(fpu, xcrs)
 	EXPECT_ERRNO(EINVAL, set_xcr0(self->vcpu, X87 | SSE | YMM | 0x20));
 	EXPECT_ERRNO(EINVAL, set_xcr0(self->vcpu, all | 1UL << 62));
 	EXPECT_EQ(all, get_xcr0(self->vcpu));
+	/* What reset leaves can be set on a CPU without XSAVE, and no more. */
+	without = kv_vcpu_bare(self->vm, 1);
+	EXPECT_EQ(0, set_xcr0(without, X87));
+	EXPECT_ERRNO(EINVAL, set_xcr0(without, X87 | SSE));
+	kv_vcpu_free(without);
 	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_XCRS, &bad));
 	bad.flags = 0;
 	bad.nr_xcrs = KVM_MAX_XCRS + 1;
