@@ -314,6 +314,7 @@ struct hv_vm {
 						 * interface is used
 						 */
 	u64 x2apic_flags;			/* (l) KVM_CAP_X2APIC_API */
+	u64 dirty_flags;			/* (s) KVM_DIRTY_LOG_* */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
 
 	struct hv_clock_vm clock;		/* own lock */

@@ -69,6 +69,8 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 	case KVM_CAP_X2APIC_API:
 		return KVM_X2APIC_API_USE_32BIT_IDS |
 		       KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return HV_DIRTY_FLAGS;
 	case KVM_CAP_XSAVE2:
 		return hv_xsave_size();
 	case KVM_CAP_XEN_HVM:
@@ -200,6 +202,15 @@ static int vm_dirty_log(struct hv_vm *vm, void __user *user)
 	if (copy_from_user(&log, user, sizeof(log)))
 		return -EFAULT;
 	return hv_get_dirty_log(vm, &log);
+}
+
+static int vm_clear_dirty_log(struct hv_vm *vm, void __user *user)
+{
+	struct kvm_clear_dirty_log log;
+
+	if (copy_from_user(&log, user, sizeof(log)))
+		return -EFAULT;
+	return hv_clear_dirty_log(vm, &log);
 }
 
 static int vm_irqchip_get(struct hv_vm *vm, void __user *user)
@@ -359,6 +370,18 @@ static int vm_x2apic_api(struct hv_vm *vm, u64 flags)
 	return 0;
 }
 
+static int vm_dirty_protect(struct hv_vm *vm, u64 flags)
+{
+	/* Only who clears the log himself can begin with a full one. */
+	if (flags & ~HV_DIRTY_FLAGS ||
+	    flags == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	vm->dirty_flags = flags;
+	mutex_unlock(&vm->slots_lock);
+	return 0;
+}
+
 static int vm_enable_cap(struct hv_vm *vm, void __user *user)
 {
 	struct kvm_enable_cap cap;
@@ -368,6 +391,8 @@ static int vm_enable_cap(struct hv_vm *vm, void __user *user)
 	if (cap.flags)
 		return -EINVAL;
 	switch (cap.cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return vm_dirty_protect(vm, cap.args[0]);
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return hv_irqchip_split(vm, cap.args[0]);
 	case KVM_CAP_X2APIC_API:
@@ -464,6 +489,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_memory_region(vm, user);
 	case KVM_GET_DIRTY_LOG:
 		return vm_dirty_log(vm, user);
+	case KVM_CLEAR_DIRTY_LOG:
+		return vm_clear_dirty_log(vm, user);
 	case KVM_CREATE_IRQCHIP:
 		return hv_irqchip_create(vm);
 	case KVM_GET_IRQCHIP:

@@ -54,11 +54,18 @@ int hv_slots_init(struct hv_vm *vm);
 void hv_slots_destroy(struct hv_vm *vm);
 int hv_set_memory_region(struct hv_vm *vm,
 			 const struct kvm_userspace_memory_region *region);
-int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log);
 const struct hv_slot *hv_slot_find(const struct hv_slots *slots, u64 gfn);
+const struct hv_slot *hv_slot_by_id(const struct hv_slots *slots, u32 id);
+u64 hv_slots_bytes(struct hv_vm *vm);
+
+/* dirty_log.c; KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+#define HV_DIRTY_FLAGS	(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | \
+			 KVM_DIRTY_LOG_INITIALLY_SET)
+unsigned long *hv_dirty_alloc(struct hv_vm *vm, u64 npages);
 void hv_mark_dirty(const struct hv_slot *slot, u64 gfn);
 void hv_log_gpa(struct hv_vm *vm, u64 gpa);	/* preemption off */
-u64 hv_slots_bytes(struct hv_vm *vm);
+int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log);
+int hv_clear_dirty_log(struct hv_vm *vm, const struct kvm_clear_dirty_log *log);
 
 /*
  * guest_mem.c: the range check and everything that copies. 0; -ENOENT outside

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory slots: which of the VMM's pages are the guest's memory, and which of
- * them the guest has written since the VMM last asked.
+ * Memory slots: which of the VMM's pages are the guest's memory.
  *
  * The array of slots is never changed, only replaced. Faults look it up with
  * preemption off and again under mmu_lock; a new array is published under
@@ -10,7 +9,6 @@
  */
 #include "hvctl.h"
 
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -79,39 +77,6 @@ const struct hv_slot *hv_slot_find(const struct hv_slots *slots, u64 gfn)
 			return slot;
 	}
 	return NULL;
-}
-
-/**
- * hv_mark_dirty() - the guest, or the kernel for it, wrote to a frame
- * @slot: the slot
- * @gfn: a frame of it
- *
- * The kernel's own writes are marked after they were made: the other way round
- * the log could be read in between and the write be lost to it.
- *
- * Context: any, with @slot kept alive.
- */
-void hv_mark_dirty(const struct hv_slot *slot, u64 gfn)
-{
-	u64 bit = gfn - slot->base_gfn;
-
-	if (slot->dirty && !test_bit(bit, slot->dirty))
-		set_bit(bit, slot->dirty);
-}
-
-/**
- * hv_log_gpa() - the CPU has logged a write
- * @vm: the VM
- * @gpa: guest-physical address
- *
- * Context: preemption off.
- */
-void hv_log_gpa(struct hv_vm *vm, u64 gpa)
-{
-	const struct hv_slot *slot = hv_slot_find(hv_slots(vm), gpa >> PAGE_SHIFT);
-
-	if (slot)
-		hv_mark_dirty(slot, gpa >> PAGE_SHIFT);
 }
 
 /**
@@ -250,7 +215,14 @@ static int replace(struct hv_vm *vm, struct hv_slots *slots,
 	return 0;
 }
 
-static const struct hv_slot *slot_by_id(const struct hv_slots *slots, u32 id)
+/**
+ * hv_slot_by_id() - the slot that user space gave a number
+ * @slots: the slots
+ * @id: the number
+ *
+ * Context: as hv_slot_find(). Return: the slot or NULL.
+ */
+const struct hv_slot *hv_slot_by_id(const struct hv_slots *slots, u32 id)
 {
 	u32 i;
 
@@ -283,7 +255,7 @@ static int set_region(struct hv_vm *vm,
 
 	slots = rcu_dereference_protected(vm->slots,
 					  lockdep_is_held(&vm->slots_lock));
-	old = slot_by_id(slots, r->slot);
+	old = hv_slot_by_id(slots, r->slot);
 	was_logged = old && old->dirty;
 	if (!new.npages) {
 		ret = old ? replace(vm, slots, old, NULL) : -EINVAL;
@@ -308,8 +280,7 @@ static int set_region(struct hv_vm *vm,
 	if (new.flags & KVM_MEM_LOG_DIRTY_PAGES) {
 		new.dirty = old ? old->dirty : NULL;
 		if (!new.dirty)
-			new.dirty = kvcalloc(BITS_TO_LONGS(new.npages),
-					     sizeof(long), GFP_KERNEL_ACCOUNT);
+			new.dirty = hv_dirty_alloc(vm, new.npages);
 		if (!new.dirty)
 			return -ENOMEM;
 	}
@@ -344,101 +315,6 @@ int hv_set_memory_region(struct hv_vm *vm,
 		return ret;
 	mutex_lock(&vm->slots_lock);
 	ret = set_region(vm, region);
-	mutex_unlock(&vm->slots_lock);
-	return ret;
-}
-
-/* Longs of the bitmap that are handled at once. */
-#define LOG_CHUNK	32
-
-/*
- * Fetch, clear and re-arm one piece of the bitmap. A frame written between the
- * exchange and the protection is reported now, and read by the VMM when all
- * of this is over.
- */
-static bool take_dirty(struct hv_vm *vm, const struct hv_slot *slot,
-		       unsigned long first, unsigned long n, unsigned long *bits)
-{
-	bool any = false;
-	unsigned long i;
-
-	for (i = 0; i < n; i++) {
-		unsigned long *word = &slot->dirty[first + i];
-
-		bits[i] = 0;
-		if (!READ_ONCE(*word))
-			continue;
-		bits[i] = xchg(word, 0);
-		hv_mmu_write_protect_mask(vm, slot->base_gfn +
-					  (first + i) * BITS_PER_LONG, bits[i]);
-		any = true;
-	}
-	return any;
-}
-
-static void give_back_dirty(const struct hv_slot *slot, unsigned long first,
-			    unsigned long n, const unsigned long *bits)
-{
-	unsigned long i, bit;
-
-	for (i = 0; i < n; i++) {
-		for_each_set_bit(bit, &bits[i], BITS_PER_LONG)
-			set_bit((first + i) * BITS_PER_LONG + bit, slot->dirty);
-	}
-}
-
-/**
- * hv_get_dirty_log() - KVM_GET_DIRTY_LOG
- * @vm: the VM
- * @log: slot number and where the bitmap goes, a bit for each frame, rounded
- *	 up to 64; frames reported are clean from now on
- *
- * Context: may sleep; takes slots_lock.
- * Return: 0; -EINVAL for an impossible slot number; -ENOENT for a slot that is
- * not there or not logged; -EFAULT when the bitmap cannot be written, then
- * what had not been written stays dirty.
- */
-int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log)
-{
-	unsigned long bits[LOG_CHUNK], first, n, longs;
-	unsigned long __user *to = log->dirty_bitmap;
-	const struct hv_slots *slots;
-	const struct hv_slot *slot;
-	bool any = false;
-	int ret = 0;
-
-	if (log->slot >= HV_MAX_SLOTS)
-		return -EINVAL;
-	mutex_lock(&vm->slots_lock);
-	slots = rcu_dereference_protected(vm->slots,
-					  lockdep_is_held(&vm->slots_lock));
-	slot = slot_by_id(slots, log->slot);
-	if (!slot || !slot->dirty) {
-		ret = -ENOENT;
-		goto out;
-	}
-
-	/* What CPUs have logged so far they hand over when they leave the guest. */
-	if (hv_backend->pte->logged)
-		hv_kick_all_wait(vm, HV_REQ_EVENT);
-	longs = BITS_TO_LONGS(slot->npages);
-	for (first = 0; first < longs; first += n) {
-		n = min_t(unsigned long, longs - first, LOG_CHUNK);
-		any |= take_dirty(vm, slot, first, n, bits);
-		if (copy_to_user(to + first, bits, n * sizeof(long))) {
-			give_back_dirty(slot, first, n, bits);
-			ret = -EFAULT;
-			break;
-		}
-		cond_resched();
-	}
-	/*
-	 * Not only where an entry was changed: an invalidation may have taken
-	 * it away a moment ago and not have flushed yet.
-	 */
-	if (any)
-		hv_kick_all_wait(vm, HV_REQ_FLUSH_TLB);
-out:
 	mutex_unlock(&vm->slots_lock);
 	return ret;
 }

@@ -165,6 +165,93 @@ TEST_F(dirty, switched_on_late)
 	}
 }
 
+static int manual(struct kv_vm *vm, u64 flags)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		.args[0] = flags,
+	};
+
+	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
+static int clear_log(struct kv_vm *vm, u32 slot, u64 first, u32 n, void *map)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = slot,
+		.first_page = first,
+		.num_pages = n,
+		.dirty_bitmap = map,
+	};
+
+	return ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, &log);
+}
+
+/* Reading leaves the log alone; what is cleared by name can be written again. */
+TEST_F(dirty, manual_protect)
+{
+	u64 *map = kv_gpa(self->vm, KV_DATA, sizeof(self->map));
+	u64 bits[WORDS], want[WORDS] = {0};
+
+	ASSERT_EQ(0, manual(self->vm, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE));
+	ASSERT_EQ(0, set_slot(self->vm, self->mem, KVM_MEM_LOG_DIRTY_PAGES));
+	kv_enter(self->vcpu, pattern, KV_DATA, 0);
+	want[0] = 0xff;
+	want[2] = 5;
+	want[WORDS - 1] = 1UL << (PAGES - 1) % 64;
+	memcpy(map, want, sizeof(want));
+	ASSERT_SYNC(self->vcpu, 1);
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+
+	/* Half of the first word, by a range that ends behind it. */
+	memset(bits, 0, sizeof(bits));
+	bits[0] = 0x0f;
+	ASSERT_EQ(0, clear_log(self->vm, 1, 0, 64, bits));
+	want[0] = 0xf0;
+	/* The tail, whose bits beyond the slot mean nothing. */
+	bits[0] = ~0UL;
+	ASSERT_EQ(0, clear_log(self->vm, 1, (WORDS - 1) * 64, PAGES % 64, bits));
+	want[WORDS - 1] = 0;
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+
+	memset(map, 0, sizeof(want));
+	map[0] = 0x03;
+	ASSERT_SYNC(self->vcpu, 1);
+	want[0] |= 0x03;
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+
+	EXPECT_ERRNO(EINVAL, clear_log(self->vm, 1, 1, 64, bits));
+	EXPECT_ERRNO(EINVAL, clear_log(self->vm, 1, 0, 65, bits));
+	EXPECT_ERRNO(EINVAL, clear_log(self->vm, 1, 64, PAGES, bits));
+	EXPECT_ERRNO(EINVAL, clear_log(self->vm, 1, ~63UL, 64, bits));
+	EXPECT_ERRNO(EINVAL, clear_log(self->vm, 1 << 20, 0, 64, bits));
+	EXPECT_ERRNO(ENOENT, clear_log(self->vm, 0, 0, 64, bits));
+	EXPECT_ERRNO(EFAULT, clear_log(self->vm, 1, 0, 64, NULL));
+}
+
+TEST_F(dirty, initially_set)
+{
+	u64 want[WORDS];
+
+	EXPECT_ERRNO(EINVAL, manual(self->vm, KVM_DIRTY_LOG_INITIALLY_SET));
+	EXPECT_ERRNO(EINVAL, manual(self->vm, 4));
+	ASSERT_EQ(0, manual(self->vm, kv_cap(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2)));
+	ASSERT_EQ(0, set_slot(self->vm, self->mem, KVM_MEM_LOG_DIRTY_PAGES));
+	memset(want, 0xff, sizeof(want));
+	want[WORDS - 1] = (1UL << PAGES % 64) - 1;
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+	ASSERT_EQ(0, clear_log(self->vm, 1, 0, PAGES, self->map));
+	memset(want, 0, sizeof(want));
+	ASSERT_EQ(0, get_log(self->vm, 1, self->map));
+	EXPECT_TRUE(logged(want, self->map));
+}
+
 /* The bitmap stays what it was when it cannot be handed out. */
 TEST_F(dirty, kept_on_fault)
 {
