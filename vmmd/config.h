@@ -67,7 +67,12 @@ enum config_action {
 
 enum config_disk_format {
 	CONFIG_DISK_RAW,
+	CONFIG_DISK_QCOW,
 	CONFIG_DISK_QCOW2,
+	CONFIG_DISK_VHD,
+	CONFIG_DISK_QED,
+	CONFIG_DISK_VMDK,
+	CONFIG_DISK_FORMATS,
 };
 
 /**
@@ -309,6 +314,12 @@ void config_free(struct config *cfg);
 
 /** config_name_valid - whether @name can name a guest */
 bool config_name_valid(const char *name);
+
+/** config_disk_format_name - the word for @format in a configuration */
+const char *config_disk_format_name(enum config_disk_format format);
+
+/** config_disk_format_parse - the format called @name; CONFIG_DISK_FORMATS for none */
+enum config_disk_format config_disk_format_parse(const char *name);
 
 /** config_action_name - the word for @action in a file */
 const char *config_action_name(enum config_action action);

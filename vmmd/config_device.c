@@ -31,9 +31,6 @@ int config_parse_disk(const char *text, struct config *out, struct config_error 
 	if (!ret && !out->disks[0].path)
 		ret = cfg_fail(&tree, &on_command_line, "drive %s is empty: expected a disc in it",
 			       out->disks[0].vdev);
-	if (!ret && out->disks[0].format != CONFIG_DISK_RAW)
-		ret = cfg_fail(&tree, &on_command_line,
-			       "only raw images can be served: expected format=raw");
 	if (ret)
 		config_free(out);
 	return ret;

@@ -22,6 +22,25 @@ static const char *const options[] = {
 	"specification", "target",	   "vdev",	  NULL,
 };
 
+static const char *const format_names[] = {
+	[CONFIG_DISK_RAW] = "raw", [CONFIG_DISK_QCOW] = "qcow", [CONFIG_DISK_QCOW2] = "qcow2",
+	[CONFIG_DISK_VHD] = "vhd", [CONFIG_DISK_QED] = "qed",	[CONFIG_DISK_VMDK] = "vmdk",
+};
+
+const char *config_disk_format_name(enum config_disk_format format)
+{
+	return format_names[format];
+}
+
+enum config_disk_format config_disk_format_parse(const char *name)
+{
+	unsigned int format = 0;
+
+	while (format < CONFIG_DISK_FORMATS && strcmp(name, format_names[format]))
+		format++;
+	return format;
+}
+
 /* Places of the words without a name, in order. */
 enum place {
 	PLACE_TARGET,
@@ -53,15 +72,20 @@ struct spec {
 
 static int set_format(struct spec *spec, const struct cfg_field *field)
 {
-	if (cfg_field_is(field, "raw") || cfg_field_is(field, "aio"))
-		spec->disk->format = CONFIG_DISK_RAW;
-	else if (cfg_field_is(field, "qcow2"))
-		spec->disk->format = CONFIG_DISK_QCOW2;
+	unsigned int format = 0;
+
+	while (format < CONFIG_DISK_FORMATS && !cfg_field_is(field, format_names[format]))
+		format++;
+	if (cfg_field_is(field, "aio"))
+		format = CONFIG_DISK_RAW;
+	if (format < CONFIG_DISK_FORMATS)
+		spec->disk->format = format;
 	else if (cfg_field_is(field, "empty"))
 		spec->empty = true;
 	else
 		return cfg_field_fail(spec->tree, field,
-				      "unknown disk format '%.*s': expected raw, qcow2 or empty",
+				      "unknown disk format '%.*s': expected raw, qcow2, qcow, vhd, "
+				      "qed, vmdk or empty",
 				      (int)field->len, cfg_field_text(field));
 	spec->given[PLACE_FORMAT] = true;
 	return 0;

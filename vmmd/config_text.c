@@ -59,10 +59,8 @@ static void put_disk(FILE *out, const struct config_disk *disk)
 	char *text;
 
 	if (asprintf(&text, "format=%s,vdev=%s,access=%s%s%s%s%s%s",
-		     !disk->path		       ? "empty"
-		     : disk->format == CONFIG_DISK_RAW ? "raw"
-						       : "qcow2",
-		     disk->vdev, disk->readonly ? "ro" : "rw", disk->cdrom ? ",devtype=cdrom" : "",
+		     disk->path ? config_disk_format_name(disk->format) : "empty", disk->vdev,
+		     disk->readonly ? "ro" : "rw", disk->cdrom ? ",devtype=cdrom" : "",
 		     disk->direct ? ",direct-io-safe" : "", disk->discard ? "" : ",no-discard",
 		     disk->path ? ",target=" : "", disk->path ? disk->path : "") < 0)
 		return;

@@ -117,7 +117,7 @@ static ssize_t receive(struct client *client, int files[CONTROL_FILES])
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = u.buf,
-			     .msg_controllen = sizeof(u.buf)};
+			     .msg_controllen = CMSG_LEN(CONTROL_FILES * sizeof(int))};
 	struct cmsghdr *cmsg;
 	size_t bytes;
 	ssize_t n;
@@ -127,7 +127,7 @@ static ssize_t receive(struct client *client, int files[CONTROL_FILES])
 	n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
-	/* What finds no room is closed by the kernel. */
+	/* What finds no room is closed by the kernel; the room ends without padding. */
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
 		bytes = cmsg->cmsg_len - CMSG_LEN(0);

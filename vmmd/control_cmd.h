@@ -18,7 +18,7 @@
 struct vm;
 
 /* Descriptors that a request may bring along. */
-#define CONTROL_FILES 2
+#define CONTROL_FILES 3
 
 /**
  * struct control_answer - what a request leads to

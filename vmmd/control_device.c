@@ -15,6 +15,7 @@
 #include <xen/io/xenbus.h>
 
 #include "control_cmd.h"
+#include "disk/image.h"
 #include "net.h"
 #include "vm.h"
 #include "xen/backends.h"
@@ -185,10 +186,32 @@ static bool short_text(struct json_object *request, const char *key, char *out, 
 	return text && *text && (size_t)snprintf(out, size, "%s", text) < size;
 }
 
+static bool get_disk(struct json_object *request, const struct control_answer *answer,
+		     struct config_disk *disk, struct disk_opened *opened)
+{
+	const char *format = control_text(request, "format");
+	u64 flags = 0;
+
+	*opened = (struct disk_opened){0};
+	memcpy(opened->file, answer->files, sizeof(opened->file));
+	if (format)
+		disk->format = config_disk_format_parse(format);
+	if (disk->format == CONFIG_DISK_FORMATS)
+		return false;
+	if (disk->format == CONFIG_DISK_RAW)
+		return opened->file[0] >= 0 && (!disk->direct || opened->file[1] >= 0);
+	if (!control_number(request, "size", INT64_MAX, &opened->size) ||
+	    !control_number(request, "nbd_flags", UINT16_MAX, &flags))
+		return false;
+	opened->nbd_flags = (u16)flags;
+	return opened->file[DISK_FILES - 1] >= 0;
+}
+
 static void cmd_block_attach(struct vm *vm, struct json_object *request,
 			     struct control_answer *answer)
 {
 	const char *path = control_text(request, "path");
+	struct disk_opened opened;
 	struct config_disk disk = {
 		.path = (char *)path,
 		.readonly = control_flag(request, "readonly"),
@@ -201,11 +224,11 @@ static void cmd_block_attach(struct vm *vm, struct json_object *request,
 	if (!may_change(vm, answer))
 		return;
 	if (!path || !short_text(request, "vdev", disk.vdev, sizeof(disk.vdev)) ||
-	    answer->files[0] < 0 || (disk.direct && answer->files[1] < 0)) {
+	    !get_disk(request, answer, &disk, &opened)) {
 		control_error(answer, "no disk: expected \"vdev\", \"path\" and the open file");
 		return;
 	}
-	ret = hotplug_disk(vm, &disk, answer->files);
+	ret = hotplug_disk(vm, &disk, &opened);
 	switch (ret) {
 	case 0:
 		break;

@@ -49,7 +49,7 @@ static struct json_object *disk_json(const struct config_disk *disk)
 
 	put(json, "vdev", disk->vdev);
 	put(json, "target", disk->path);
-	put(json, "format", disk->format == CONFIG_DISK_RAW ? "raw" : "qcow2");
+	put(json, "format", config_disk_format_name(disk->format));
 	put(json, "access", disk->readonly ? "ro" : "rw");
 	json_object_object_add(json, "cdrom", json_object_new_boolean(disk->cdrom));
 	json_object_object_add(json, "direct", json_object_new_boolean(disk->direct));

@@ -16,6 +16,7 @@
 #include "cli/client.h"
 #include "cli/domain.h"
 #include "config.h"
+#include "disk/image.h"
 #include "net.h"
 
 /* How long a guest may take to let go of a device; as xl waits. */
@@ -196,6 +197,8 @@ static struct json_object *disk_request(const struct config_disk *disk)
 
 	json_object_object_add(request, "vdev", json_object_new_string(disk->vdev));
 	json_object_object_add(request, "path", json_object_new_string(disk->path));
+	json_object_object_add(request, "format",
+			       json_object_new_string(config_disk_format_name(disk->format)));
 	json_object_object_add(request, "readonly", json_object_new_boolean(disk->readonly));
 	json_object_object_add(request, "cdrom", json_object_new_boolean(disk->cdrom));
 	json_object_object_add(request, "direct", json_object_new_boolean(disk->direct));
@@ -203,7 +206,7 @@ static struct json_object *disk_request(const struct config_disk *disk)
 	return request;
 }
 
-static int attach_disk(const char *guest, const struct config_disk *disk)
+static int attach_raw(const char *guest, const struct config_disk *disk)
 {
 	int files[2] = {-1, -1}, n = disk->direct ? 2 : 1, status = EXIT_FAILED;
 
@@ -215,6 +218,27 @@ static int attach_disk(const char *guest, const struct config_disk *disk)
 	for (int i = 0; i < 2; i++)
 		if (files[i] >= 0)
 			close(files[i]);
+	return status;
+}
+
+/* The daemon lives for the guest's vmmd from then on, or ends when that did not take it. */
+static int attach_image(const char *guest, const struct config_disk *disk)
+{
+	struct json_object *request;
+	char err[IMAGE_ERROR_LEN];
+	struct disk_opened opened;
+	int status;
+
+	if (image_open(disk, &opened, err)) {
+		cli_error("%s: %s", disk->path, err);
+		return EXIT_FAILED;
+	}
+	request = disk_request(disk);
+	json_object_object_add(request, "size", json_object_new_uint64(opened.size));
+	json_object_object_add(request, "nbd_flags", json_object_new_int(opened.nbd_flags));
+	status = domain_ask_files(guest, request, opened.file, DISK_FILES, NULL);
+	for (int i = 0; i < DISK_FILES; i++)
+		close(opened.file[i]);
 	return status;
 }
 
@@ -231,7 +255,9 @@ int verb_block_attach(const struct verb *verb, int argc, char **argv)
 		cli_error("%s", err.text);
 		status = EXIT_USAGE;
 	} else {
-		status = attach_disk(argv[optind], &cfg.disks[0]);
+		status = cfg.disks[0].format == CONFIG_DISK_RAW
+				 ? attach_raw(argv[optind], &cfg.disks[0])
+				 : attach_image(argv[optind], &cfg.disks[0]);
 		config_free(&cfg);
 	}
 	free(text);

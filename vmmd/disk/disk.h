@@ -2,7 +2,8 @@
 /*
  * What all disks share, whatever the guest's driver speaks: file.c opens the
  * host's file or block device, engine.c moves bytes between it and guest
- * memory. A device embeds struct disk and brings struct disk_ops.
+ * memory. Of an image that is not raw image.c has a daemon opened, and nbd.c
+ * moves the bytes. A device embeds struct disk and brings struct disk_ops.
  *
  * The owner has a loop, whose thread takes completions, and a lock, which it
  * holds when it calls and which is held when it is called.
@@ -15,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "device.h"
+#include "disk/image.h"
 #include "types.h"
 
 #define DISK_SECTOR_SHIFT 9
@@ -24,25 +26,29 @@
 struct config_disk;
 struct disk;
 struct loop;
+struct nbd;
 
 enum disk_op {
 	DISK_READ,
 	DISK_WRITE,
 	DISK_FLUSH,
 	DISK_FALLOCATE,
+	DISK_DISCARD, /* DISK_FALLOCATE whose bytes need not read as zeroes */
 };
 
 /**
  * struct disk_req - one request on its way, embedded in the owner's own
- * @next: link in disk.free
+ * @next: link in disk.free, or in nbd.c's queue
  * @op: what to do with the file
- * @mode: of fallocate(), for DISK_FALLOCATE
+ * @mode: of fallocate(), for DISK_FALLOCATE and DISK_DISCARD
  * @stable: a write is not done before it is on stable storage
  * @offset: in the file, in bytes
  * @len: bytes still to do
  * @total: bytes asked for
  * @iov: guest memory still to do; the engine changes the entries
  * @num: entries of @iov
+ * @slot: nbd.c's: its name on the wire
+ * @part: nbd.c's: bytes the daemon has been asked for, of @len
  *
  * Guarded by the owner's lock, except that a request the kernel works on is
  * left alone.
@@ -57,6 +63,8 @@ struct disk_req {
 	u64 total;
 	struct iovec *iov;
 	u32 num;
+	u32 slot;
+	u32 part;
 };
 
 /**
@@ -86,6 +94,8 @@ struct disk_ops {
  * @readonly: constant
  * @uring: the host has io_uring, else requests are done one by one; constant
  * @ring: valid with @uring
+ * @nbd: the way to the daemon of an image, constant; NULL for a raw disk, and
+ *	 what is above from @fd to @align is for those
  * @free: requests that are not in flight
  * @in_flight: number of the others
  * @idle: signalled when @in_flight becomes 0
@@ -106,6 +116,7 @@ struct disk {
 	bool readonly;
 	bool uring;
 	struct io_uring ring;
+	struct nbd *nbd;
 	struct disk_req *free;
 	u32 in_flight;
 	pthread_cond_t idle;
@@ -131,15 +142,19 @@ int disk_open(struct disk *disk, const struct config_disk *cfg);
  * disk_adopt() - be a disk of what somebody else has opened
  * @disk: zeroed; filled as by disk_open()
  * @cfg: its configuration; the path is for messages
- * @files: the file and, when that is open with O_DIRECT, the same without
+ * @opened: what it is made of, by disk's format
  *
  * The disk has descriptors of its own for them, which share flags and locks.
  * Return: 0, -EBUSY when another guest uses it, or another negative errno
  * (logged).
  */
-int disk_adopt(struct disk *disk, const struct config_disk *cfg, const int files[2]);
+int disk_adopt(struct disk *disk, const struct config_disk *cfg, const struct disk_opened *opened);
 
-/** disk_close() - close a disk's file; the engine has been destroyed */
+/**
+ * disk_close() - close a disk's file; the engine has been destroyed
+ *
+ * Waits for the daemon of an image to end.
+ */
 void disk_close(struct disk *disk);
 
 /**
@@ -212,6 +227,9 @@ void disk_queue(struct disk *disk, struct disk_req *req);
 
 /** disk_submit() - tell the kernel of all requests that were begun; locked */
 void disk_submit(struct disk *disk);
+
+/** disk_tell_no_space() - log that the host's file system is full, once */
+void disk_tell_no_space(struct disk *disk);
 
 /**
  * disk_drain() - wait until no request is in flight

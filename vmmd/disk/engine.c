@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "disk/disk.h"
+#include "disk/nbd.h"
 #include "log.h"
 #include "loop.h"
 #include "virtio/queue.h" /* iov_cut_front() */
@@ -41,6 +42,13 @@ static int write_flags(const struct disk_req *req)
 	return req->stable ? RWF_DSYNC : 0;
 }
 
+void disk_tell_no_space(struct disk *disk)
+{
+	if (!disk->no_space_told)
+		log_warn("%s: no space left on the host", disk->name);
+	disk->no_space_told = true;
+}
+
 /*
  * What the kernel says of a request: is it, or a rest of it, to be begun
  * again? If not, @result becomes what the owner is told.
@@ -66,11 +74,8 @@ static bool goes_on(struct disk *disk, struct disk_req *req, int *result)
 		req->len -= n;
 		return true;
 	}
-	if (n == -ENOSPC) {
-		if (!disk->no_space_told)
-			log_warn("%s: no space left on the host", disk->name);
-		disk->no_space_told = true;
-	}
+	if (n == -ENOSPC)
+		disk_tell_no_space(disk);
 	*result = min_t(int, n, 0);
 	return false;
 }
@@ -114,6 +119,7 @@ static void prepare_sqe(struct disk *disk, struct disk_req *req, struct io_uring
 		io_uring_prep_fsync(sqe, disk->fd, IORING_FSYNC_DATASYNC);
 		break;
 	case DISK_FALLOCATE:
+	case DISK_DISCARD:
 		io_uring_prep_fallocate(sqe, disk->fd, req->mode, req->offset, req->len);
 		break;
 	}
@@ -124,6 +130,10 @@ void disk_queue(struct disk *disk, struct disk_req *req)
 {
 	struct io_uring_sqe *sqe;
 
+	if (disk->nbd) {
+		nbd_queue(disk->nbd, req);
+		return;
+	}
 	if (!disk->uring) {
 		do_now(disk, req);
 		return;
@@ -136,6 +146,8 @@ void disk_queue(struct disk *disk, struct disk_req *req)
 
 void disk_submit(struct disk *disk)
 {
+	if (disk->nbd)
+		nbd_submit(disk->nbd);
 	while (disk->unsubmitted) {
 		int n = io_uring_submit(&disk->ring);
 
@@ -174,8 +186,11 @@ static void completions(void *opaque, u32 events)
 
 int disk_engine_create(struct disk *disk, struct loop *loop)
 {
-	int ret = io_uring_queue_init(DISK_DEPTH, &disk->ring, 0);
+	int ret;
 
+	if (disk->nbd)
+		return nbd_attach(disk->nbd, loop);
+	ret = io_uring_queue_init(DISK_DEPTH, &disk->ring, 0);
 	/* Old kernels have none, and kernel.io_uring_disabled may forbid it. */
 	if (ret == -ENOSYS || ret == -EPERM || ret == -EACCES) {
 		log_info("%s: no io_uring (%s), disk I/O is synchronous", disk->name,
@@ -193,6 +208,8 @@ int disk_engine_create(struct disk *disk, struct loop *loop)
 
 void disk_engine_destroy(struct disk *disk, struct loop *loop)
 {
+	if (disk->nbd)
+		nbd_detach(disk->nbd, loop);
 	if (!disk->uring)
 		return;
 	disk->uring = false;

@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "disk/disk.h"
+#include "disk/nbd.h"
 #include "log.h"
 
 /* Alignment that satisfies O_DIRECT on every file system we know of. */
@@ -71,16 +72,42 @@ static void tell(const struct config_disk *cfg, int ret)
 		ret == -EBUSY ? "in use by another guest" : strerror(-ret));
 }
 
+/* Takes the descriptors, also when it fails. */
+static int connect_image(struct disk *disk, struct disk_opened *opened)
+{
+	/* A tail that is no whole sector cannot be addressed. */
+	disk->size = opened->size & ~(u64)(DISK_SECTOR - 1);
+	disk->nbd = nbd_create(disk, opened);
+	if (disk->nbd)
+		return 0;
+	image_close(opened);
+	return -ENOMEM;
+}
+
+static int open_image(struct disk *disk, const struct config_disk *cfg)
+{
+	char err[IMAGE_ERROR_LEN];
+	struct disk_opened opened;
+	int ret = image_open(cfg, &opened, err);
+
+	if (ret) {
+		log_err("%s: %s: %s", cfg->vdev, cfg->path, err);
+		return ret;
+	}
+	ret = connect_image(disk, &opened);
+	if (ret)
+		tell(cfg, ret);
+	return ret;
+}
+
 int disk_open(struct disk *disk, const struct config_disk *cfg)
 {
 	int flags = O_CLOEXEC | (cfg->readonly ? O_RDONLY : O_RDWR);
 	int ret = 0;
 
 	begin(disk, cfg);
-	if (cfg->format != CONFIG_DISK_RAW) {
-		log_err("%s: %s: only raw images can be served", cfg->vdev, cfg->path);
-		return -EOPNOTSUPP;
-	}
+	if (cfg->format != CONFIG_DISK_RAW)
+		return open_image(disk, cfg);
 	disk->fd = open(cfg->path, flags | (cfg->direct ? O_DIRECT : 0));
 	disk->plain_fd = disk->fd;
 	if (disk->fd >= 0 && cfg->direct) {
@@ -115,7 +142,7 @@ static int check_flags(int fd, bool readonly, bool direct)
 	return 0;
 }
 
-static int check_files(const struct config_disk *cfg, const int files[2])
+static int check_files(const struct config_disk *cfg, const int *files)
 {
 	struct stat a, b;
 	int ret = check_flags(files[0], cfg->readonly, cfg->direct);
@@ -130,26 +157,68 @@ static int check_files(const struct config_disk *cfg, const int files[2])
 	return ret;
 }
 
-int disk_adopt(struct disk *disk, const struct config_disk *cfg, const int files[2])
+static int adopt_files(struct disk *disk, const struct config_disk *cfg, const int *files)
+{
+	int ret = check_files(cfg, files);
+
+	if (ret)
+		return ret;
+	disk->fd = fcntl(files[0], F_DUPFD_CLOEXEC, 0);
+	disk->plain_fd = disk->fd;
+	if (cfg->direct) {
+		disk->align = DIRECT_ALIGN;
+		disk->plain_fd = fcntl(files[1], F_DUPFD_CLOEXEC, 0);
+	}
+	if (disk->fd < 0 || disk->plain_fd < 0)
+		return -errno;
+	ret = measure(disk);
+	return ret ? ret : take_lock(disk);
+}
+
+/* The I/O thread must not wait in any of them. */
+static int check_image(const int *files)
+{
+	struct stat st;
+
+	for (u32 i = 0; i < DISK_FILES; i++) {
+		if (fstat(files[i], &st))
+			return -errno;
+		if ((st.st_mode & S_IFMT) != (i == IMAGE_SOCKET ? S_IFSOCK : S_IFIFO))
+			return -EINVAL;
+		if (i != IMAGE_LIFE && !(fcntl(files[i], F_GETFL) & O_NONBLOCK))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int adopt_image(struct disk *disk, const struct disk_opened *opened)
+{
+	struct disk_opened ours = *opened;
+	int ret = check_image(opened->file);
+
+	if (ret)
+		return ret;
+	for (u32 i = 0; i < DISK_FILES; i++) {
+		ours.file[i] = fcntl(opened->file[i], F_DUPFD_CLOEXEC, 0);
+		if (ours.file[i] < 0)
+			ret = -errno;
+	}
+	if (!ret)
+		return connect_image(disk, &ours);
+	/* The caller has the others: the daemon does not end by this. */
+	for (u32 i = 0; i < DISK_FILES; i++)
+		if (ours.file[i] >= 0)
+			close(ours.file[i]);
+	return ret;
+}
+
+int disk_adopt(struct disk *disk, const struct config_disk *cfg, const struct disk_opened *opened)
 {
 	int ret;
 
 	begin(disk, cfg);
-	ret = check_files(cfg, files);
-	if (!ret) {
-		disk->fd = fcntl(files[0], F_DUPFD_CLOEXEC, 0);
-		disk->plain_fd = disk->fd;
-	}
-	if (!ret && cfg->direct) {
-		disk->align = DIRECT_ALIGN;
-		disk->plain_fd = fcntl(files[1], F_DUPFD_CLOEXEC, 0);
-	}
-	if (!ret && (disk->fd < 0 || disk->plain_fd < 0))
-		ret = -errno;
-	if (!ret)
-		ret = measure(disk);
-	if (!ret)
-		ret = take_lock(disk);
+	ret = cfg->format == CONFIG_DISK_RAW ? adopt_files(disk, cfg, opened->file)
+					     : adopt_image(disk, opened);
 	if (ret) {
 		tell(cfg, ret);
 		disk_close(disk);
@@ -159,6 +228,8 @@ int disk_adopt(struct disk *disk, const struct config_disk *cfg, const int files
 
 void disk_close(struct disk *disk)
 {
+	nbd_destroy(disk->nbd);
+	disk->nbd = NULL;
 	if (disk->plain_fd >= 0 && disk->plain_fd != disk->fd)
 		close(disk->plain_fd);
 	if (disk->fd >= 0)

@@ -34,7 +34,6 @@
  * @disk: what the engine knows of it
  * @queue: where the answer goes
  * @head: name of the request in @queue
- * @advice: a discard: not being able to is no error
  * @status: where the driver wants the result, guest memory
  * @parts: all parts of the request
  *
@@ -44,7 +43,6 @@ struct blk_req {
 	struct disk_req disk;
 	struct virtio_queue *queue;
 	u16 head;
-	bool advice;
 	u8 *status;
 	struct iovec parts[SEG_MAX + 2];
 };
@@ -86,8 +84,11 @@ static void blk_done(struct disk *disk, struct disk_req *r, int result)
 	struct blk_req *req = container_of(r, struct blk_req, disk);
 	u8 status = result ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 
+	/* A discard is an advice: not being able to take it is no error. */
+	if (result == -EOPNOTSUPP && r->op == DISK_DISCARD)
+		status = VIRTIO_BLK_S_OK;
 	if (result == -EOPNOTSUPP && r->op == DISK_FALLOCATE)
-		status = req->advice ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP;
+		status = VIRTIO_BLK_S_UNSUPP;
 	answer(container_of(disk, struct blk, disk), req, status);
 }
 
@@ -167,8 +168,7 @@ static u8 prepare_range(const struct blk *blk, struct blk_req *req, u32 type,
 	if (range.num_sectors > RANGE_SECTORS_MAX || range.sector >> (64 - DISK_SECTOR_SHIFT))
 		return VIRTIO_BLK_S_IOERR;
 
-	req->advice = discard;
-	req->disk.op = DISK_FALLOCATE;
+	req->disk.op = discard ? DISK_DISCARD : DISK_FALLOCATE;
 	req->disk.mode = FALLOC_FL_KEEP_SIZE;
 	if (discard || range.flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)
 		req->disk.mode |= FALLOC_FL_PUNCH_HOLE;

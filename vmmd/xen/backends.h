@@ -9,6 +9,7 @@
 #include "types.h"
 
 struct config_disk;
+struct disk_opened;
 struct config_vif;
 struct device;
 struct net_port;
@@ -28,12 +29,12 @@ int blkback_create(struct vm *vm, const struct config_disk *disk);
  * blkback_attach() - make a disk of an open file, while the guest exists
  * @vm: a VM whose guest speaks to Xen
  * @disk: its configuration
- * @files: see disk_adopt()
+ * @opened: see disk_adopt()
  *
  * Context: main thread, inside the sandbox. The disk is to be started.
  * Return: 0 or a negative errno (logged); -EEXIST for a name in use.
  */
-int blkback_attach(struct vm *vm, const struct config_disk *disk, const int files[2]);
+int blkback_attach(struct vm *vm, const struct config_disk *disk, const struct disk_opened *opened);
 
 /**
  * blkback_config() - the configuration of a disk

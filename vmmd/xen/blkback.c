@@ -228,8 +228,8 @@ static int create_parts(struct blkback *blk)
 	return disk_engine_create(&blk->disk, blk->loop);
 }
 
-/* @files: open already, NULL to open what @disk names. */
-static int create(struct vm *vm, const struct config_disk *disk, const int *files)
+/* @opened: NULL to open what @disk names. */
+static int create(struct vm *vm, const struct config_disk *disk, const struct disk_opened *opened)
 {
 	struct blkback *blk;
 	u32 id;
@@ -264,13 +264,15 @@ static int create(struct vm *vm, const struct config_disk *disk, const int *file
 	blk->id = id;
 	blk->kick = -1;
 	blk->cdrom = disk->cdrom;
+	blk->format = disk->format;
+	blk->direct = disk->direct;
 	blk->discard = disk->discard && !disk->readonly;
 	blk->queues_max = min_t(u32, vm->cfg.vcpus, BLKBACK_QUEUES_MAX);
 	pthread_mutex_init(&blk->lock, NULL);
 	blk->disk.name = blk->name;
 	blk->disk.ops = &blkback_disk_ops;
 	blk->disk.lock = &blk->lock;
-	ret = files ? disk_adopt(&blk->disk, disk, files) : disk_open(&blk->disk, disk);
+	ret = opened ? disk_adopt(&blk->disk, disk, opened) : disk_open(&blk->disk, disk);
 	if (ret)
 		goto free_blk;
 	blk->path = strdup(disk->path);
@@ -295,10 +297,10 @@ void blkback_config(const struct device *dev, struct config_disk *disk)
 
 	*disk = (struct config_disk){
 		.path = blk->path,
-		.format = CONFIG_DISK_RAW,
+		.format = blk->format,
 		.readonly = blk->disk.readonly,
 		.cdrom = blk->cdrom,
-		.direct = blk->disk.plain_fd >= 0,
+		.direct = blk->direct,
 		.discard = blk->discard,
 	};
 	snprintf(disk->vdev, sizeof(disk->vdev), "%s", blk->name);
@@ -309,7 +311,7 @@ int blkback_create(struct vm *vm, const struct config_disk *disk)
 	return create(vm, disk, NULL);
 }
 
-int blkback_attach(struct vm *vm, const struct config_disk *disk, const int files[2])
+int blkback_attach(struct vm *vm, const struct config_disk *disk, const struct disk_opened *opened)
 {
-	return create(vm, disk, files);
+	return create(vm, disk, opened);
 }

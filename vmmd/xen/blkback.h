@@ -119,6 +119,8 @@ struct blkback_req {
  * @added: xenbus_add() was called; main thread only
  * @path: of the disk, to be told; constant
  * @cdrom: constant
+ * @format: of the file, to be told; constant
+ * @direct: O_DIRECT was asked for, to be told; constant
  * @discard: the guest may punch holes; constant
  * @id: virtual device number, constant
  * @block: bytes of the smallest hole, constant
@@ -144,6 +146,8 @@ struct blkback {
 	bool added;
 	char *path;
 	bool cdrom;
+	enum config_disk_format format;
+	bool direct;
 	bool discard;
 	u32 id;
 	u32 block;

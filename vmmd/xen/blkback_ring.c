@@ -99,7 +99,7 @@ static void request_done(struct disk *disk, struct disk_req *d, int result)
 	if (result)
 		status = BLKIF_RSP_ERROR;
 	/* A file system without holes: the front end will not try again. */
-	if (result == -EOPNOTSUPP && d->op == DISK_FALLOCATE)
+	if (result == -EOPNOTSUPP && d->op == DISK_DISCARD)
 		status = BLKIF_RSP_EOPNOTSUPP;
 	respond(req, status);
 }
@@ -225,7 +225,7 @@ static int prepare_discard(struct blkback_req *req, const struct blkif_request_d
 	/* Its flag is ignored, for we say discard-secure = 0. */
 	if (!blk->discard)
 		return BLKIF_RSP_EOPNOTSUPP;
-	d->op = DISK_FALLOCATE;
+	d->op = DISK_DISCARD;
 	d->mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
 	return set_range(&blk->disk, d, msg->sector_number, msg->nr_sectors) ? BLKIF_RSP_OKAY
 									     : BLKIF_RSP_ERROR;

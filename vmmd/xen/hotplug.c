@@ -105,7 +105,7 @@ static int start(struct vm *vm, struct device *dev)
 	return ret;
 }
 
-int hotplug_disk(struct vm *vm, const struct config_disk *disk, const int files[2])
+int hotplug_disk(struct vm *vm, const struct config_disk *disk, const struct disk_opened *opened)
 {
 	int id, ret;
 
@@ -114,7 +114,7 @@ int hotplug_disk(struct vm *vm, const struct config_disk *disk, const int files[
 	id = blkback_vdev_number(disk->vdev);
 	if (id < 0)
 		return -EINVAL;
-	ret = blkback_attach(vm, disk, files);
+	ret = blkback_attach(vm, disk, opened);
 	return ret ? ret : start(vm, hotplug_find(vm, "vbd", (u32)id));
 }
 

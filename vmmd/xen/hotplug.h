@@ -10,6 +10,7 @@
 #include "types.h"
 
 struct config_disk;
+struct disk_opened;
 struct config_vif;
 struct device;
 struct net_port;
@@ -19,13 +20,13 @@ struct vm;
  * hotplug_disk() - attach a disk
  * @vm: a PV guest
  * @disk: its configuration, not to be trusted
- * @files: see blkback_attach()
+ * @opened: see blkback_attach()
  *
  * Return: 0 or a negative errno (logged): -EINVAL for a name that Xen does not
  * have, -EEXIST for one in use, -EBUSY when another guest has the file, -ENOSPC
  * when there are too many.
  */
-int hotplug_disk(struct vm *vm, const struct config_disk *disk, const int files[2]);
+int hotplug_disk(struct vm *vm, const struct config_disk *disk, const struct disk_opened *opened);
 
 /**
  * hotplug_vif() - attach a network card

@@ -611,10 +611,9 @@ static bool refuses_disks(void)
 	strcpy(cfg.vdev, "hde");
 	CHECK(board_create(&cfg) == -EINVAL);
 	strcpy(cfg.vdev, "xvdb");
-	cfg.format = CONFIG_DISK_QCOW2;
-	CHECK(board_create(&cfg) == -EOPNOTSUPP);
-	cfg.format = CONFIG_DISK_RAW;
 	cfg.path = missing;
+	CHECK(board_create(&cfg) == -ENOENT);
+	cfg.format = CONFIG_DISK_QCOW2;
 	CHECK(board_create(&cfg) == -ENOENT);
 	cfg.path = NULL;
 	CHECK(!board_create(&cfg) && !device->next);

@@ -79,9 +79,9 @@ static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 		const struct config_disk *disk = &cfg->disks[i];
 
 		fprintf(out, "disk %s %s %s%s%s%s ", disk->vdev,
-			disk->format == CONFIG_DISK_RAW ? "raw" : "qcow2",
-			disk->readonly ? "ro" : "rw", disk->cdrom ? " cdrom" : "",
-			disk->direct ? " direct" : "", disk->discard ? "" : " no-discard");
+			config_disk_format_name(disk->format), disk->readonly ? "ro" : "rw",
+			disk->cdrom ? " cdrom" : "", disk->direct ? " direct" : "",
+			disk->discard ? "" : " no-discard");
 		dump_path(out, disk->path);
 		fprintf(out, "\n");
 	}
@@ -263,7 +263,7 @@ static bool devices_alone(void)
 		{"", "disk has no virtual device"},
 		{"format=raw,vdev=xvda", "disk has no target"},
 		{",empty,hdc,ro,cdrom", "drive hdc is empty"},
-		{"/a,qcow2,xvda,w", "only raw images"},
+		{"/a,qcow3,xvda,w", "unknown disk format 'qcow3'"},
 		{"/a,raw,sdxyz,w", "bad virtual device"},
 	};
 	struct config_error err;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "disk/disk.h"
 #include "sandbox.h"
 #include "xen/backends.h"
 #include "xen/xen_internal.h"
@@ -145,11 +146,11 @@ static int make(const char *type, const char *name, u32 id)
 	return 0;
 }
 
-int blkback_attach(struct vm *v, const struct config_disk *disk, const int files[2])
+int blkback_attach(struct vm *v, const struct config_disk *disk, const struct disk_opened *opened)
 {
 	u32 id = (u32)blkback_vdev_number(disk->vdev);
 
-	(void)files;
+	(void)opened;
 	return hotplug_find(v, "vbd", id) ? -EEXIST : make("vbd", disk->vdev, id);
 }
 
@@ -266,12 +267,12 @@ void board_turn(void)
 
 int attach(const char *vdev)
 {
-	static const int files[2] = {-1, -1};
+	static const struct disk_opened opened = {.file = {-1, -1, -1}};
 	struct config_disk disk = {.path = (char *)"/disk"};
 	int ret;
 
 	snprintf(disk.vdev, sizeof(disk.vdev), "%s", vdev);
-	ret = hotplug_disk(&vm, &disk, files);
+	ret = hotplug_disk(&vm, &disk, &opened);
 	board_turn();
 	return ret;
 }

@@ -184,18 +184,20 @@ static char path[] = "/tmp/hotplug_test.XXXXXX";
 static int adopt(int flags, bool readonly, struct disk *d)
 {
 	struct config_disk cfg = {.vdev = "xvda", .path = path, .readonly = readonly};
-	int files[2] = {open(path, flags), -1}, ret;
+	struct disk_opened opened = {.file = {open(path, flags), -1, -1}};
+	int ret;
 
 	memset(d, 0, sizeof(*d));
-	ret = disk_adopt(d, &cfg, files);
-	close(files[0]);
+	ret = disk_adopt(d, &cfg, &opened);
+	close(opened.file[0]);
 	return ret;
 }
 
 static bool files(void)
 {
 	struct config_disk fifo = {.vdev = "xvda", .path = path};
-	int ends[2], given[2] = {-1, -1};
+	struct disk_opened given = {.file = {-1, -1, -1}};
+	int ends[2];
 	struct disk a, b;
 
 	CHECK(!adopt(O_RDWR, false, &a) && a.size == 8192 && a.fd >= 0);
@@ -213,10 +215,10 @@ static bool files(void)
 	CHECK(adopt(O_RDWR | O_CREAT | O_DIRECTORY, false, &a) == -EBADF);
 	if (pipe(ends))
 		return false;
-	given[0] = ends[0];
+	given.file[0] = ends[0];
 	fifo.readonly = true;
 	memset(&a, 0, sizeof(a));
-	CHECK(disk_adopt(&a, &fifo, given) == -ENOTBLK && a.fd < 0);
+	CHECK(disk_adopt(&a, &fifo, &given) == -ENOTBLK && a.fd < 0);
 	close(ends[0]);
 	close(ends[1]);
 	return true;
