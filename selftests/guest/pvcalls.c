@@ -1,53 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * A Xen PV kernel that makes hypercalls no Linux guest makes, or not in this way,
- * and says by console_io what came of them. One vCPU, events masked throughout.
- */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <xen/xen.h>
+/* What all tests need, event channels and XENMEM_exchange. See pvcalls.h. */
+#include "pvcalls.h"
+
 #include <xen/event_channel.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
 
-typedef uint32_t u32;
-typedef uint64_t u64;
-
-#define PAGE	   4096UL
-#define VIRT_BASE  0xffffffff80000000UL
-#define MACH2PHYS  ((const u64 *)0xffff800000000000UL)
-#define PTE_KERNEL 0x63UL /* present, writable, accessed, dirty */
-#define ARRAY	   4	  /* pages of words that the shim takes */
-
-/* Numbers of xen/errno.h */
-#define ENOENT 2
-#define EINVAL 22
-#define ENOSPC 28
+#define ARRAY 4 /* pages of words that the shim takes */
 
 #define PENDING (1U << EVTCHN_FIFO_PENDING)
 #define MASKED	(1U << EVTCHN_FIFO_MASKED)
 #define LINKED	(1U << EVTCHN_FIFO_LINKED)
 #define HIGH	3 /* a priority above the default */
 
-static uint8_t shared_page[PAGE] __attribute__((aligned(PAGE)));
-static uint8_t control_page[PAGE] __attribute__((aligned(PAGE)));
+static u8 shared_page[PAGE] __attribute__((aligned(PAGE)));
+static u8 control_page[PAGE] __attribute__((aligned(PAGE)));
 static u32 words[ARRAY][PAGE / 4] __attribute__((aligned(PAGE)));
-static uint8_t spare[8][PAGE] __attribute__((aligned(8 * PAGE)));
+u8 spare[8][PAGE] __attribute__((aligned(8 * PAGE)));
 
 static const u64 *mfn_list;
 static const struct start_info *info;
-
-static long hypercall(long nr, u64 a, u64 b, u64 c)
-{
-	long ret;
-
-	asm volatile("syscall"
-		     : "=a"(ret), "+D"(a), "+S"(b), "+d"(c)
-		     : "0"(nr)
-		     : "rcx", "r11", "r8", "r9", "r10", "memory");
-	return ret;
-}
 
 static long event_op(u32 cmd, void *arg)
 {
@@ -63,21 +35,27 @@ static void say(const char *text)
 	hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, len, (u64)text);
 }
 
-static void check(const char *what, bool good)
+void check(const char *what, bool good)
 {
 	say(good ? "ok " : "not ok ");
 	say(what);
 	say("\n");
 }
 
-static u64 pfn_of(const void *p)
+u64 pfn_of(const void *p)
 {
 	return ((u64)p - VIRT_BASE) / PAGE;
 }
 
-static u64 mfn_of(const void *p)
+u64 mfn_of(const void *p)
 {
 	return mfn_list[pfn_of(p)];
+}
+
+bool map_frame(void *page, u64 mfn)
+{
+	return !hypercall(__HYPERVISOR_update_va_mapping, (u64)page, mfn * PAGE | PTE_KERNEL,
+			  UVMF_INVLPG);
 }
 
 /* ------------------------------------------------------------ event channels */
@@ -308,12 +286,12 @@ void kernel(const struct start_info *start)
 
 	info = start;
 	mfn_list = (const u64 *)info->mfn_list;
-	check("shared_info is mapped", !hypercall(__HYPERVISOR_update_va_mapping, (u64)shared_page,
-						  info->shared_info | PTE_KERNEL, UVMF_INVLPG));
+	check("shared_info is mapped", map_frame(shared_page, info->shared_info / PAGE));
 	early = bind_ipi();
 	test_setup(early);
 	test_queues(early);
 	test_exchange();
+	test_grants();
 	say("done\n");
 	hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0);
 	for (;;)

@@ -18,7 +18,7 @@
  * To be counted up with each change of what follows: a guest that was saved goes on
  * with the shim that it has in its memory.
  */
-#define SHIM_ABI 1
+#define SHIM_ABI 2
 
 /*
  * Virtual addresses, in the range that a PV kernel leaves to the hypervisor:
@@ -69,6 +69,11 @@
 #define SHIM_VCPUS_MAX	  32 /* those that shared_info has room for */
 #define SHIM_PORTS	  4096
 #define SHIM_GRANT_FRAMES 64
+/* Those of their status, by version 2: 2 bytes for each entry of 16. */
+#define SHIM_GRANT_STATUS_FRAMES (SHIM_GRANT_FRAMES / 8)
+
+/* The guest; vmmd is domain 0. */
+#define SHIM_DOMID 1
 
 /* Event channels that exist before the guest does. */
 #define SHIM_PORT_STORE	  1
@@ -118,7 +123,8 @@ struct shim_start {
  * @l4_entries: for the slots from SHIM_L4_SLOT on
  * @shared_info: GPA of that page
  * @events: GPA of struct shim_events
- * @grants: GPA of SHIM_GRANT_FRAMES pages
+ * @grants: GPA of SHIM_GRANT_FRAMES pages, and SHIM_GRANT_STATUS_FRAMES behind them
+ * @grant_version: 1 or 2: what their entries are; the shim changes it
  * @vcpu_ptes: GPA of the L1 entries from SHIM_VCPU_VA on, all in one piece
  * @limit: pages that the guest may have now, @max_pages at most; vmmd changes it
  *	   while the guest runs
@@ -139,6 +145,7 @@ struct shim_info {
 	uint64_t shared_info;
 	uint64_t events;
 	uint64_t grants;
+	uint64_t grant_version;
 	uint64_t vcpu_ptes;
 	uint64_t limit;
 	uint64_t given;

@@ -125,6 +125,7 @@ static long suspend(struct vcpu *v, u64 start_info)
 	if (how == SHIM_CANCELLED)
 		return 1;
 	event_restored();
+	grant_restored();
 	clock_restored();
 	return 0;
 }

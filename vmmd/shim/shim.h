@@ -38,6 +38,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int16_t s16;
 typedef int64_t s64;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -48,6 +49,7 @@ typedef int64_t s64;
 /* Numbers of xen/errno.h, as hypercalls return them. */
 #define EPERM  1
 #define ENOENT 2
+#define ESRCH  3
 #define E2BIG  7
 #define ENOMEM 12
 #define EFAULT 14
@@ -417,6 +419,9 @@ void fifo_reset_port(u32 port);
 long fifo_init_control(struct evtchn_init_control *op);
 long fifo_expand_array(const struct evtchn_expand_array *op, u32 *first);
 long fifo_set_priority(const struct evtchn_set_priority *op);
+
+/* grant.c */
+void grant_restored(void);
 
 /* clock.c */
 void clock_follow(struct vcpu *v);

@@ -359,7 +359,8 @@ static int write_pages(struct vm *vm, const struct savefile_guest *g)
 {
 	u64 *resume = xen_info_field(vm, offsetof(struct shim_info, resume));
 	void *events = mem_range(&vm->mem, g->events, sizeof(struct shim_events));
-	void *grants = mem_range(&vm->mem, g->grants, SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE);
+	u64 grant_bytes = (SHIM_GRANT_FRAMES + SHIM_GRANT_STATUS_FRAMES) * GUEST_PAGE_SIZE;
+	void *grants = mem_range(&vm->mem, g->grants, grant_bytes);
 	void *store = mem_range(&vm->mem, g->store, GUEST_PAGE_SIZE);
 
 	if (!resume || !events || !grants || !store ||
@@ -368,7 +369,7 @@ static int write_pages(struct vm *vm, const struct savefile_guest *g)
 		return -EFAULT;
 	write_start_info(vm, g);
 	memset(events, 0, sizeof(struct shim_events));
-	memset(grants, 0, SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE);
+	memset(grants, 0, grant_bytes);
 	memset(store, 0, GUEST_PAGE_SIZE);
 	*resume = SHIM_RESTORED;
 	return 0;

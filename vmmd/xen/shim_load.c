@@ -89,7 +89,7 @@ static u64 small_pages(u32 vcpus, u64 ram)
 		     + 1 + l1_tables(vcpus); /* L2, L1s of the vCPUs */
 
 	return tables + 1 /* shared_info */ + 2 /* events */ + SHIM_GRANT_FRAMES +
-	       vcpus * VCPU_PAGES;
+	       SHIM_GRANT_STATUS_FRAMES + vcpus * VCPU_PAGES;
 }
 
 u64 shim_bytes(u32 vcpus, u64 ram)
@@ -220,6 +220,7 @@ static void fill_info(struct vm *vm, const struct shim_places *p, u64 ram)
 		.shared_info = p->shared_info,
 		.events = p->events,
 		.grants = p->grants,
+		.grant_version = 1,
 		.vcpu_ptes = p->vcpu_ptes,
 	};
 
@@ -254,7 +255,7 @@ int shim_load(struct vm *vm, struct shim_places *p)
 	map_vcpus(&l, table(&l, l3_low), p, &header);
 	p->shared_info = take(&l, 1);
 	p->events = take(&l, 2);
-	p->grants = take(&l, SHIM_GRANT_FRAMES);
+	p->grants = take(&l, SHIM_GRANT_FRAMES + SHIM_GRANT_STATUS_FRAMES);
 	m2p = ALIGN_UP(l.next + GUEST_PAGE_SIZE, LARGE_PAGE);
 	map_m2p(&l, table(&l, l3_low), m2p, m2p_bytes(ram));
 	fill_m2p(vm, m2p, ram / GUEST_PAGE_SIZE);

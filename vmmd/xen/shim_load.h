@@ -19,7 +19,7 @@ struct vm;
  * @l4_entries: the shim's entries for any other
  * @shared_info: struct shared_info
  * @events: struct shim_events
- * @grants: SHIM_GRANT_FRAMES pages
+ * @grants: SHIM_GRANT_FRAMES + SHIM_GRANT_STATUS_FRAMES pages
  * @vcpus: first page of the vCPUs' own
  * @vcpu_ptes: L1 entries of their address range
  * @hypercall_gate: where hypercalls go, in bytes from the base of a vCPU's GDT

@@ -168,6 +168,7 @@ static void xen_reset(struct device *dev)
 	xen->store = NULL;
 	xen->running = false;
 	xen->controls = 0;
+	xen->grant_told = false;
 	__atomic_store_n(&xen->crashed, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&xen->unknown, 0, __ATOMIC_RELAXED);
 }

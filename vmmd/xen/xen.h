@@ -70,7 +70,8 @@ void xen_evtchn_notify(struct xen *xen, u32 port);
  * The page stays shared with the running guest. While it is held the grant is
  * marked as in use, so that the guest's end of access fails, as under Xen.
  * Context: any thread. Return: host pointer to the page, or NULL when the
- * reference is none, not for domain 0, read-only, or names no RAM.
+ * reference is none, not for domain 0, read-only, names no RAM, or by version 2 is
+ * one for a part of a page or for another domain's page.
  */
 void *xen_grant_map(struct xen *xen, u32 ref, bool write);
 

@@ -65,9 +65,10 @@ struct saving;
  * @running: xenstore and interrupts are connected; main thread
  * @binding: by port, NULL for none; main thread
  * @call: by vCPU
- * @grant_lock: guards the two below and the marks in the guest's table
+ * @grant_lock: guards the three below and the marks in the guest's table
  * @readers: by grant reference: how often it is mapped
  * @writers: of these, for writing
+ * @grant_told: the log has heard of a grant that cannot be mapped
  * @crashed: vCPUs, by bit, whose last registers the shim has left; atomic, all vCPUs
  * @unknown: hypercalls that the log has heard of, by number; atomic, all vCPUs
  * @debug_lock: guards the two below
@@ -92,6 +93,7 @@ struct xen {
 	pthread_mutex_t grant_lock;
 	u32 readers[XEN_GRANTS];
 	u32 writers[XEN_GRANTS];
+	bool grant_told;
 
 	u32 crashed;
 	u64 unknown;
