@@ -159,7 +159,7 @@ static void trigger_nmi(struct vm *vm, struct json_object *request, struct contr
 		control_error(answer, "no vCPU %llu: expected 0 to %u", (unsigned long long)vcpu,
 			      vm->cfg.vcpus - 1);
 	else if (vm->xen)
-		control_error(answer, "a guest with type='pv' takes no NMI");
+		xen_send_nmi(vm, (u32)vcpu);
 	else
 		irq_msi_send(vm, MSI_NMI(vcpu), MSI_DATA_NMI);
 }

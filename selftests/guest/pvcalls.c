@@ -60,7 +60,7 @@ bool map_frame(void *page, u64 mfn)
 
 /* ------------------------------------------------------------ event channels */
 
-static struct shared_info *shared(void)
+struct shared_info *shared_info(void)
 {
 	return (struct shared_info *)shared_page;
 }
@@ -131,7 +131,8 @@ static u32 take(u32 port)
 static bool queued_first(u32 port, u32 priority)
 {
 	return *word(port) == (PENDING | LINKED) && control()->head[priority] == port &&
-	       control()->ready & 1U << priority && shared()->vcpu_info[0].evtchn_upcall_pending;
+	       control()->ready & 1U << priority &&
+	       shared_info()->vcpu_info[0].evtchn_upcall_pending;
 }
 
 static bool returns_at_once(u32 port)
@@ -146,7 +147,7 @@ static void open_words(u32 port)
 {
 	unmask(port);
 	control()->ready = 0;
-	shared()->vcpu_info[0].evtchn_upcall_pending = 0;
+	shared_info()->vcpu_info[0].evtchn_upcall_pending = 0;
 }
 
 static void test_setup(u32 early)
@@ -161,7 +162,7 @@ static void test_setup(u32 early)
 	check("init_control: beyond the page", init_control(gfn, 4088, 0) == -EINVAL);
 	check("init_control: no such vCPU", init_control(gfn, 0, 1) == -ENOENT);
 	check("an event by the 2-level ABI",
-	      !send(early) && shared()->evtchn_pending[0] >> early & 1);
+	      !send(early) && shared_info()->evtchn_pending[0] >> early & 1);
 	check("init_control", init_control(gfn, 64, 0) == EVTCHN_FIFO_LINK_BITS);
 	check("init_control: twice", init_control(gfn, 64, 0) == -EINVAL);
 	check("set_priority", !set_priority(early, HIGH));
@@ -179,7 +180,7 @@ static void test_queues(u32 early)
 {
 	u32 a = bind_ipi(), b = bind_ipi(), c;
 
-	shared()->vcpu_info[0].evtchn_upcall_pending = 0;
+	shared_info()->vcpu_info[0].evtchn_upcall_pending = 0;
 	check("unmask: its queue, its vCPU", !unmask(early) && queued_first(early, HIGH));
 	check("once more: it stays where it is", !send(early) && queued_first(early, HIGH));
 	open_words(a);
@@ -292,6 +293,7 @@ void kernel(const struct start_info *start)
 	test_queues(early);
 	test_exchange();
 	test_grants();
+	test_nmi();
 	say("done\n");
 	hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0);
 	for (;;)

@@ -5,6 +5,7 @@
  *
  * pvcalls.c	   what all need, event channels, XENMEM_exchange
  * pvcalls_grant.c grant tables
+ * pvcalls_nmi.c   NMIs
  */
 #ifndef PVCALLS_H
 #define PVCALLS_H
@@ -57,6 +58,10 @@ u64 mfn_of(const void *p);
 /** map_frame() - have a machine frame at a page of the kernel's */
 bool map_frame(void *page, u64 mfn);
 
+/** shared_info() - the page of that name, where it is mapped */
+struct shared_info *shared_info(void);
+
 void test_grants(void);
+void test_nmi(void);
 
 #endif /* PVCALLS_H */

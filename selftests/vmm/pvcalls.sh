@@ -7,7 +7,7 @@
 # (selftests/guest/pvcalls.c) and says what came of each, a line of the log.
 
 . ./guest.sh
-plan 107
+plan 125
 
 run 'type="pv"' "kernel=\"$PWD/../guest/pvcalls\"" 'ramdisk=""'
 while read -r good what; do

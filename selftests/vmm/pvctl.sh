@@ -7,7 +7,7 @@
 # lab: smp=2 timeout=500
 
 . "$(dirname "$0")/lib.sh"
-plan 103
+plan 111
 
 ip link add hvbr0 type bridge 2>/dev/null
 ip link set hvbr0 up
@@ -111,6 +111,21 @@ check_status "vcpu-set to none" 1 hvctl vcpu-set pv 0
 check "sysrq" hvctl sysrq pv h
 check "the guest takes it" until_inside 20 'dmesg | grep -q "sysrq: HELP"'
 
+# --------------------------------------------------------------------- NMIs
+
+check "an NMI" hvctl trigger pv nmi
+check "comes" until_inside 20 'dmesg | grep "NMI.* unknown reason .* CPU 0"'
+check "an NMI to the second vCPU, idle" hvctl trigger pv nmi 1
+check "comes, too" until_inside 20 'dmesg | grep "NMI.* unknown reason .* CPU 1"'
+inside 'for n in 1 2 3; do sh -c "while :; do :; done" & done' >/dev/null
+hvctl trigger pv nmi 1
+check "is interrupted" until_inside 20 '[ $(dmesg | grep -c "NMI.* unknown reason .* CPU 1") = 2 ]'
+check "a key that asks the others where they are" hvctl sysrq pv l
+check "they say so in their NMIs" until_inside 20 'dmesg | grep "NMI backtrace for cpu [12]"'
+inside 'kill %1 %2 %3' >/dev/null
+check_status "an NMI to no vCPU" 1 hvctl trigger pv nmi 3
+check_text "is refused" "no vCPU 3: expected 0 to 2" "$said"
+
 # -------------------------------------------------------------------- disks
 
 head -c 8M /dev/urandom >"$work/disk"
@@ -191,7 +206,6 @@ check "destroy" hvctl destroy third
 
 # ------------------------------------------------------------------- the end
 
-check_status "an NMI" 1 hvctl trigger pv nmi
 check "a reset" hvctl trigger pv reset
 check "starts it anew" wait_for 60 sh -c 'hvctl list -l pv | grep -q "\"restarts\":1"'
 check "its shell comes up again" until_inside 60 true

@@ -56,6 +56,7 @@
 #define SHIM_VEC_TIMER 0xf0 /* its timer */
 #define SHIM_VEC_EVENT 0xf1 /* look at events; sent by vmmd and by vCPUs */
 #define SHIM_VEC_FLUSH 0xf2 /* flush the TLB */
+#define SHIM_VEC_NMI   0xf3 /* an NMI for the guest; sent by vmmd and by vCPUs */
 
 /* I/O ports: doorbells to vmmd, 32 bits wide unless said otherwise. */
 #define SHIM_PORT_EVENT	   0xb0c0 /* event channel that the guest notifies */

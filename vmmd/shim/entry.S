@@ -202,7 +202,7 @@ stub_1:
 	iretq
 
 	.balign 16
-stub_2:	/* An NMI; one of the host never gets here, and none is asked for. */
+stub_2:	/* An NMI: the host's never get here, the guest's come by SHIM_VEC_NMI. */
 	iretq
 	plain	3 3
 	plain	4 4
@@ -309,21 +309,51 @@ interrupted:
 	restore_regs
 	/* In HLT it is the shim that goes on. */
 	cmpb	$0, V(V_HALTED)
-	jne	1f
+	jne	back
 	mov	V(V_INFO), %r11
 	cmpb	$0, INFO_MASK(%r11)
-	jne	1f
+	jne	back
 	cmpb	$0, INFO_PENDING(%r11)
 	jne	deliver
-1:
+back:
 	testb	$3, F_CS(%rsp)
 	pop	%rcx
 	pop	%r11
-	jz	2f
+	jz	1f
 	cmpb	$0, V(V_USER_PGD)
 	jne	to_user
-2:
+1:
 	iretq
+
+/*
+ * An NMI for the guest is an interrupt: those are open whenever its code runs, and
+ * never in the shim, where an NMI would come in between anything. C tells whether the
+ * guest takes it now.
+ */
+	.balign 16
+stub_243:
+	push	%r11
+	push	%rcx
+in_243:
+	save_regs
+	lea	V(0), %rdi
+	call	*V(V_NMI_FN)
+	test	%al, %al
+	restore_regs
+	jz	back
+	to_guest TRAP_NMI 16
+
+/*
+ * What nmi() makes the iret hypercall of a vCPU begin with while the guest is in its
+ * handler: the first iret ends that, as on a CPU.
+ */
+	.global	stub_nmi_iret
+stub_nmi_iret:
+	save_regs
+	lea	V(0), %rdi
+	call	*V(V_NMI_DONE_FN)
+	restore_regs
+	jmp	iret
 
 /*
  * The guest's callback for events, with a frame of a guest that is open for
@@ -491,6 +521,8 @@ user_syscall32:
  * The iret hypercall. The new mask comes with RFLAGS; when that opens the guest
  * for an event that waits, the event goes first, with a frame made in place.
  */
+	.global	stub_iret
+stub_iret:
 iret:
 	mov	V(V_INFO), %r11
 	testl	$RFLAGS_IF, I_RFLAGS(%rsp)
@@ -552,7 +584,7 @@ user_\vector:
 	jmp	in_\vector
 .endm
 
-	.irp	v, 0,3,4,5,7,9,15,16,19,20,22,23,24,25,26,27,28,29,30,31,128,240,241,242
+	.irp	v, 0,3,4,5,7,9,15,16,19,20,22,23,24,25,26,27,28,29,30,31,128,240,241,242,243
 	from_user \v HW_WORDS
 	.endr
 	.irp	v, 10,11,12,13,14,17,21
@@ -646,6 +678,8 @@ vcpu_data:
 	.quad	exception
 	.quad	fatal
 	.quad	unhandled
+	.quad	nmi
+	.quad	nmi_done
 	.global stubs_end
 	.org	vcpu_data + 0x1000
 stubs_end:
@@ -655,7 +689,7 @@ stubs_end:
 	.balign	8
 	.global	stub_table
 stub_table:
-	.irp	v, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,128,240,241,242
+	.irp	v, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,128,240,241,242,243
 	.quad	\v, stub_\v, user_\v
 	.endr
 	.quad	-1

@@ -186,6 +186,12 @@ void event_info_moved(struct vcpu *v)
 	__atomic_store_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 }
 
+/** event_end_of_interrupt() - the local APIC's interrupt has been taken */
+void event_end_of_interrupt(void)
+{
+	wrmsr(X2APIC_EOI, 0);
+}
+
 /**
  * interrupt() - from entry.S: one of the shim's own
  * @v: the vCPU
@@ -193,7 +199,7 @@ void event_info_moved(struct vcpu *v)
  */
 void interrupt(struct vcpu *v, u32 vector)
 {
-	wrmsr(X2APIC_EOI, 0);
+	event_end_of_interrupt();
 	switch (vector) {
 	case SHIM_VEC_TIMER:
 		clock_expired(v);

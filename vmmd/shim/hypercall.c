@@ -137,6 +137,7 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_set_segment_base] = hv_set_segment_base,
 	[__HYPERVISOR_mmuext_op] = hv_mmuext_op,
 	[__HYPERVISOR_sched_op] = hv_sched_op,
+	[__HYPERVISOR_nmi_op] = hv_nmi_op,
 	[__HYPERVISOR_callback_op] = hv_callback_op,
 	[__HYPERVISOR_event_channel_op] = hv_event_channel_op,
 	[__HYPERVISOR_physdev_op] = hv_physdev_op,

@@ -32,6 +32,7 @@ static void resume(struct vcpu *v)
 {
 	__atomic_store_n(&v->active, 1, __ATOMIC_SEQ_CST);
 	mmu_serve_flush(v);
+	nmi_again(v);
 }
 
 static bool event_waits(const struct vcpu *v)
@@ -47,7 +48,7 @@ static long block(struct vcpu *v)
 		return 0;
 	runstate_set(v, RUNSTATE_blocked);
 	rest(v);
-	while (!event_waits(v))
+	while (!event_waits(v) && !v->nmi_waits)
 		halt(v);
 	resume(v);
 	runstate_set(v, RUNSTATE_running);
@@ -88,7 +89,7 @@ static long poll(struct vcpu *v, u64 arg)
 	runstate_set(v, RUNSTATE_blocked);
 	rest(v);
 	while (!any_pending(list, p.nr_ports) &&
-	       !(event_waits(v) && !v->info->evtchn_upcall_mask) &&
+	       !(event_waits(v) && !v->info->evtchn_upcall_mask) && !v->nmi_waits &&
 	       (!p.timeout || v->poll_until != NEVER))
 		halt(v);
 	resume(v);
@@ -339,6 +340,9 @@ long hv_vcpu_op(struct vcpu *v, const u64 a[5])
 		return register_runstate(target, a[2]);
 	case VCPUOP_get_runstate_info:
 		return get_runstate(target, a[2]);
+	case VCPUOP_send_nmi:
+		event_kick(target->id, SHIM_VEC_NMI);
+		return 0;
 	case VCPUOP_stop_periodic_timer:
 		/* Linux stops those of all when it resumes. Set, it may still go off once. */
 		__atomic_store_n(&target->period, 0, __ATOMIC_SEQ_CST);

@@ -14,6 +14,7 @@
  * grant.c	grant tables
  * sched.c	blocking, polling, vCPUs going up and down
  * clock.c	time and timers
+ * nmi.c	NMIs
  * trap.c	exceptions that the guest need not see, or that end it
  *
  * All of it runs with RFLAGS.IF clear: hypercalls on the vCPU's own stack,
@@ -92,13 +93,14 @@ struct tss {
  * @trap_mask: they want events masked on entry
  * @id: number, also of its local APIC
  * @failsafe: callback for an iret that failed
- * @nmi: callback for NMIs
  * @flush_wanted: TLB flushes asked for; added to by all vCPUs
  * @flush_done: those that were done
  * @active: runs the guest, else it looks at @flush_wanted before it does; read by all
  * @polling: in SCHEDOP_poll: any pending port of its wakes it; read by all
  * @up: runs the guest; by sched.c's rules
  * @started: has run the guest; its context may be set while it is not
+ * @in_nmi: the guest has taken an NMI and made no iret since
+ * @nmi_waits: another one has come
  * @runstate: the guest's record at an address of the guest's, or NULL
  * @timer: absolute time of the one-shot timer, in ns, or NEVER
  * @period: of the periodic timer in ns, or 0
@@ -113,7 +115,7 @@ struct vcpu {
 	u64 syscall;
 	u64 syscall32;
 	u64 event;
-	u64 fn[5];
+	u64 fn[7];
 	u8 halted;
 	u8 syscall_mask;
 	u8 syscall32_mask;
@@ -127,13 +129,14 @@ struct vcpu {
 
 	u32 id;
 	u64 failsafe;
-	u64 nmi;
 	u32 flush_wanted;
 	u32 flush_done;
 	u8 active;
 	u8 polling;
 	u8 up;
 	u8 started;
+	u8 in_nmi;
+	u8 nmi_waits;
 	struct vcpu_runstate_info *runstate;
 	u64 timer;
 	u64 period;
@@ -156,6 +159,7 @@ _Static_assert(offsetof(struct vcpu, user_cr3) == V_USER_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, kernel_cr3) == V_KERNEL_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, scratch2) == V_SCRATCH2, "stubs.h");
 _Static_assert(offsetof(struct vcpu, low_ram) == V_LOW_RAM, "stubs.h");
+_Static_assert(offsetof(struct vcpu, fn[6]) == V_NMI_DONE_FN, "stubs.h");
 _Static_assert(offsetof(struct vcpu, trap) == V_TRAP, "stubs.h");
 _Static_assert(offsetof(struct vcpu, trap_mask) == V_TRAP_MASK, "stubs.h");
 _Static_assert(offsetof(struct vcpu_info, evtchn_upcall_mask) == INFO_MASK, "stubs.h");
@@ -184,6 +188,7 @@ extern struct shim_header shim_header;
 extern const u8 stubs[], stubs_end[];
 extern const u8 stub_syscall[], stub_hypercall[], stub_syscall32[], stub_iretq[],
 	stub_no_handlers[];
+extern const u8 stub_iret[], stub_nmi_iret[];
 extern const u8 user_syscall[], user_syscall32[], user_iretq[];
 extern const u8 stub_update[], stub_update_end[], stub_update_fault[];
 extern const u8 guest_copy_end[], guest_copy_fault[];
@@ -384,6 +389,7 @@ hypercall_fn hv_event_channel_op, hv_event_channel_op_compat;
 hypercall_fn hv_grant_table_op;
 hypercall_fn hv_sched_op, hv_sched_op_compat, hv_vcpu_op, hv_set_timer_op;
 hypercall_fn hv_set_trap_table, hv_set_callbacks, hv_callback_op, hv_stack_switch;
+hypercall_fn hv_nmi_op;
 hypercall_fn hv_set_segment_base, hv_fpu_taskswitch, hv_set_debugreg, hv_get_debugreg;
 
 /* start.c */
@@ -403,6 +409,7 @@ bool event_is_pending(u32 port);
 void event_raise_virq(struct vcpu *v, u32 virq);
 void event_take(struct vcpu *v);
 void event_kick(u32 id, u32 vector);
+void event_end_of_interrupt(void);
 void event_info_moved(struct vcpu *v);
 
 /* fifo.c */
@@ -434,7 +441,13 @@ void runstate_set(struct vcpu *v, u32 state);
 /* sched.c */
 void vcpu_wait_up(struct vcpu *v) __attribute__((noreturn));
 
+/* nmi.c */
+long nmi_set_handler(struct vcpu *v, u64 address);
+void nmi_again(struct vcpu *v);
+
 /* trap.c */
+void trap_unset(struct vcpu *v, u32 trap);
+bool trap_is_set(const struct vcpu *v, u32 trap);
 void debug_text(const char *text, size_t len);
 void trap_init(struct vcpu *v);
 void trap_set_syscall(struct vcpu *v, u64 address);

@@ -18,25 +18,28 @@
 #define V_EXCEPTION_FN	 0x40
 #define V_FATAL_FN	 0x48
 #define V_UNHANDLED_FN	 0x50
-#define V_HALTED	 0x58
-#define V_SYSCALL_MASK	 0x59
-#define V_SYSCALL32_MASK 0x5a
-#define V_USER_PGD	 0x5b
-#define V_USER_CR3	 0x60
-#define V_KERNEL_CR3	 0x68
-#define V_SCRATCH2	 0x70
-#define V_LOW_RAM	 0x78
-#define V_TRAP		 0x80
+#define V_NMI_FN	 0x58
+#define V_NMI_DONE_FN	 0x60
+#define V_HALTED	 0x68
+#define V_SYSCALL_MASK	 0x69
+#define V_SYSCALL32_MASK 0x6a
+#define V_USER_PGD	 0x6b
+#define V_USER_CR3	 0x70
+#define V_KERNEL_CR3	 0x78
+#define V_SCRATCH2	 0x80
+#define V_LOW_RAM	 0x88
+#define V_TRAP		 0x90
 #define V_TRAP_MASK	 (V_TRAP + 8 * TRAPS)
 
 /* Exceptions 0-31, and the software interrupt that Linux and Mach have. */
 #define TRAPS	   33
 #define TRAP_INT80 32
+#define TRAP_NMI   2
 #define INT80	   0x80
 /* What the CPU pushes, in words; some exceptions add an error code. */
 #define HW_WORDS 5
 /* Bytes from one default handler to the next. */
-#define NO_HANDLER_STRIDE 16
+#define NO_HANDLER_STRIDE 8
 
 /* struct vcpu_info of xen/xen.h */
 #define INFO_PENDING 0

@@ -105,6 +105,23 @@ void trap_set_stack(struct vcpu *v, u64 sp)
 	vcpu_tss(v)->rsp[0] = v->user_pgd ? (u64)vcpu_part(v, SHIM_VCPU_END) : sp;
 }
 
+static u64 no_handler(const struct vcpu *v, u32 trap)
+{
+	return stub_address(v, stub_no_handlers) + trap * NO_HANDLER_STRIDE;
+}
+
+/** trap_unset() - the guest has no handler of a trap, the number in struct vcpu */
+void trap_unset(struct vcpu *v, u32 trap)
+{
+	v->trap[trap] = no_handler(v, trap);
+}
+
+/** trap_is_set() - the guest has one */
+bool trap_is_set(const struct vcpu *v, u32 trap)
+{
+	return v->trap[trap] != no_handler(v, trap);
+}
+
 /**
  * trap_init() - descriptor tables and entry points of a vCPU
  * @v: the calling vCPU, before it runs the guest
@@ -119,7 +136,7 @@ void trap_init(struct vcpu *v)
 	vcpu_tss(v)->ist[IST_FAULTS - 1] = (u64)vcpu_part(v, SHIM_VCPU_STACK + 2 * PAGE_SIZE);
 	vcpu_tss(v)->io_map = sizeof(struct tss);
 	for (i = 0; i < TRAPS; i++)
-		v->trap[i] = stub_address(v, stub_no_handlers) + i * NO_HANDLER_STRIDE;
+		trap_unset(v, i);
 	v->user_pgd = shim_info.user_pgd ? 1 : 0;
 	trap_set_stack(v, 0);
 	for (stub = stub_table; stub->vector != NEVER; stub++)
@@ -213,10 +230,30 @@ static long register_callback(struct vcpu *v, const struct callback_register *r)
 		v->syscall32_mask = mask;
 		return 0;
 	case CALLBACKTYPE_nmi:
-		v->nmi = r->address;
-		return 0;
+		return nmi_set_handler(v, r->address);
 	default:
 		/* SYSENTER has no stub: programs use INT 80h. */
+		return -ENOSYS;
+	}
+}
+
+/* A kernel that has entries cannot be without them again, but for that of NMIs. */
+static long unregister_callback(struct vcpu *v, u64 arg)
+{
+	struct callback_unregister u;
+
+	if (guest_copy(&u, (void *)arg, sizeof(u)))
+		return -EFAULT;
+	switch (u.type) {
+	case CALLBACKTYPE_nmi:
+		return nmi_set_handler(v, 0);
+	case CALLBACKTYPE_event:
+	case CALLBACKTYPE_failsafe:
+	case CALLBACKTYPE_syscall:
+	case CALLBACKTYPE_syscall32:
+	case CALLBACKTYPE_sysenter:
+		return -EINVAL;
+	default:
 		return -ENOSYS;
 	}
 }
@@ -227,7 +264,7 @@ long hv_callback_op(struct vcpu *v, const u64 a[5])
 	struct callback_register r;
 
 	if (a[0] == CALLBACKOP_unregister)
-		return 0;
+		return unregister_callback(v, a[1]);
 	if (a[0] != CALLBACKOP_register)
 		return -ENOSYS;
 	if (guest_copy(&r, (void *)a[1], sizeof(r)))

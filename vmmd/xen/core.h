@@ -51,6 +51,9 @@ void xen_settle(struct vm *vm);
  */
 int xen_ask_sysrq(struct vm *vm, char letter);
 
+/** xen_send_nmi() - to a vCPU of a running PV guest that there is; any thread */
+void xen_send_nmi(struct vm *vm, u32 vcpu);
+
 /**
  * xen_ask_vcpus() - have the guest bring vCPUs up or down
  * @vm: a PV guest

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vm.h"
+#include "xen/core.h"
 #include "xen/xen_internal.h"
 
 #define MSI_ADDRESS  0xfee00000ULL
@@ -92,6 +93,11 @@ void xen_evtchn_notify(struct xen *xen, u32 port)
 	__atomic_fetch_or(&e->pending[port / 64], 1ULL << (port % 64), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&e->summary, 1ULL << (port / 64), __ATOMIC_SEQ_CST);
 	eventfd_write(xen->call[vcpu].fd, 1);
+}
+
+void xen_send_nmi(struct vm *vm, u32 vcpu)
+{
+	irq_msi_send(vm, MSI_ADDRESS | MSI_DEST(vcpu), SHIM_VEC_NMI);
 }
 
 /**
