@@ -232,7 +232,31 @@ in_6:
 	checked	10
 	checked	11
 	checked	12
-	checked	13
+
+	/* #GP: a program may have been given I/O ports, which are C's. */
+	.balign 16
+stub_13:
+	push	%r11
+	push	%rcx
+	testb	$3, 32(%rsp)
+	jz	3f
+in_13:
+	cmpb	$0, V(V_PORTS)
+	je	2f
+3:
+	ask_first 13
+	jz	2f
+	pop	%rcx
+	pop	%r11
+	lea	8(%rsp), %rsp
+	testb	$3, 8(%rsp)
+	jz	1f
+	cmpb	$0, V(V_USER_PGD)
+	jne	to_user
+1:
+	iretq
+2:
+	to_guest 13 24
 
 	/* #PF: the address goes where the guest looks for it. */
 	.balign 16

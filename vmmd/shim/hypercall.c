@@ -3,7 +3,6 @@
 #include "shim.h"
 
 #include <xen/features.h>
-#include <xen/physdev.h>
 #include <xen/version.h>
 
 /* The version whose interface this is. */
@@ -104,13 +103,6 @@ static long hv_vm_assist(struct vcpu *v, const u64 a[5])
 {
 	(void)v;
 	return a[0] == VMASST_CMD_enable || a[0] == VMASST_CMD_disable ? 0 : -EINVAL;
-}
-
-/* Ports of user programs are the kernel's business, as their iret is. */
-static long hv_physdev_op(struct vcpu *v, const u64 a[5])
-{
-	(void)v;
-	return a[0] == PHYSDEVOP_set_iopl || a[0] == PHYSDEVOP_set_iobitmap ? 0 : -ENOSYS;
 }
 
 static hypercall_fn *const table[] = {

@@ -15,6 +15,7 @@
  * sched.c	blocking, polling, vCPUs going up and down
  * clock.c	time and timers
  * nmi.c	NMIs
+ * port.c	I/O ports of programs
  * trap.c	exceptions that the guest need not see, or that end it
  *
  * All of it runs with RFLAGS.IF clear: hypercalls on the vCPU's own stack,
@@ -85,6 +86,7 @@ struct tss {
  * @syscall_mask: events are masked on entry
  * @syscall32_mask: likewise
  * @user_pgd: programs run on @user_cr3
+ * @ports: programs may use I/O ports, by @iopl or @nr_ports
  * @user_cr3: of MMUEXT_NEW_USER_BASEPTR
  * @kernel_cr3: while they do: the kernel's
  * @scratch2: a stub's
@@ -106,6 +108,9 @@ struct tss {
  * @period: of the periodic timer in ns, or 0
  * @period_next: when it is due
  * @poll_until: timeout of SCHEDOP_poll, or NEVER
+ * @iopl: privilege level of the guest's for ports
+ * @nr_ports: how many ports @port_bitmap has bits for
+ * @port_bitmap: the guest's, a bit is clear for a port that programs may use
  * @clock: @info of which the node keeps the time
  */
 struct vcpu {
@@ -120,6 +125,7 @@ struct vcpu {
 	u8 syscall_mask;
 	u8 syscall32_mask;
 	u8 user_pgd;
+	u8 ports;
 	u64 user_cr3;
 	u64 kernel_cr3;
 	u64 scratch2;
@@ -142,6 +148,9 @@ struct vcpu {
 	u64 period;
 	u64 period_next;
 	u64 poll_until;
+	u8 iopl;
+	u32 nr_ports;
+	const u8 *port_bitmap;
 	struct vcpu_info *clock;
 };
 
@@ -155,6 +164,7 @@ _Static_assert(offsetof(struct vcpu, fn) == V_HYPERCALL_FN, "stubs.h");
 _Static_assert(offsetof(struct vcpu, halted) == V_HALTED, "stubs.h");
 _Static_assert(offsetof(struct vcpu, syscall_mask) == V_SYSCALL_MASK, "stubs.h");
 _Static_assert(offsetof(struct vcpu, user_pgd) == V_USER_PGD, "stubs.h");
+_Static_assert(offsetof(struct vcpu, ports) == V_PORTS, "stubs.h");
 _Static_assert(offsetof(struct vcpu, user_cr3) == V_USER_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, kernel_cr3) == V_KERNEL_CR3, "stubs.h");
 _Static_assert(offsetof(struct vcpu, scratch2) == V_SCRATCH2, "stubs.h");
@@ -389,7 +399,7 @@ hypercall_fn hv_event_channel_op, hv_event_channel_op_compat;
 hypercall_fn hv_grant_table_op;
 hypercall_fn hv_sched_op, hv_sched_op_compat, hv_vcpu_op, hv_set_timer_op;
 hypercall_fn hv_set_trap_table, hv_set_callbacks, hv_callback_op, hv_stack_switch;
-hypercall_fn hv_nmi_op;
+hypercall_fn hv_nmi_op, hv_physdev_op;
 hypercall_fn hv_set_segment_base, hv_fpu_taskswitch, hv_set_debugreg, hv_get_debugreg;
 
 /* start.c */
@@ -444,6 +454,9 @@ void vcpu_wait_up(struct vcpu *v) __attribute__((noreturn));
 /* nmi.c */
 long nmi_set_handler(struct vcpu *v, u64 address);
 void nmi_again(struct vcpu *v);
+
+/* port.c */
+bool port_access(const struct vcpu *v, struct frame *f);
 
 /* trap.c */
 void trap_unset(struct vcpu *v, u32 trap);

@@ -24,6 +24,7 @@
 #define V_SYSCALL_MASK	 0x69
 #define V_SYSCALL32_MASK 0x6a
 #define V_USER_PGD	 0x6b
+#define V_PORTS		 0x6c
 #define V_USER_CR3	 0x70
 #define V_KERNEL_CR3	 0x78
 #define V_SCRATCH2	 0x80

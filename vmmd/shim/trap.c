@@ -29,6 +29,7 @@
 #define VEC_NMI	   2
 #define VEC_UD	   6
 #define VEC_DF	   8
+#define VEC_GP	   13
 #define VEC_PF	   14
 #define VEC_MC	   18
 
@@ -519,6 +520,8 @@ bool exception(struct vcpu *v, struct frame *f, u32 vector)
 
 	if (vector == VEC_UD && forced_emulation(f))
 		return true;
+	if (vector == VEC_GP && f->cs & 3)
+		return port_access(v, f);
 	if (shim != SHIM_VA >> 39)
 		return false;
 	if (fix_up(v, f))
