@@ -161,7 +161,10 @@ static void vm_count_vcpus(struct vm *vm)
 		vm->cfg.vcpus = vm->cfg.maxvcpus;
 }
 
-/* With a balloon the guest has all of maxmem and is asked to give some back. */
+/*
+ * With a balloon there is all of maxmem, and the guest is asked to give some back. One
+ * with type="pv" starts without it.
+ */
 static int vm_create_memory(struct vm *vm)
 {
 	const struct config *cfg = &vm->cfg;

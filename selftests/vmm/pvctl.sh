@@ -7,7 +7,7 @@
 # lab: smp=2 timeout=500
 
 . "$(dirname "$0")/lib.sh"
-plan 111
+plan 120
 
 ip link add hvbr0 type bridge 2>/dev/null
 ip link set hvbr0 up
@@ -40,7 +40,7 @@ column() { hvctl list pv | awk -v n="$1" 'NR == 2 { print $n }'; }
 rss_mib() { awk '/^VmRSS:/ { print int($2 / 1024) }' "/proc/$(pid_of pv)/status"; }
 fewer() { [ "$1" -lt "$2" ] || { diag "$1 is not less than $2"; false; }; }
 
-file=$(config pv "type = 'pv'" "memory = 256" "vcpus = 2" "maxvcpus = 3" "on_reboot = 'restart'" \
+file=$(config pv "type = 'pv'" "memory = 256" "maxmem = 320" "vcpus = 2" "maxvcpus = 3" "on_reboot = 'restart'" \
 	"extra = 'console=hvc0 quiet'")
 # The first of the lines that config wrote would win.
 sed -i '/^memory = 96/d; /^extra = .*ttyS0/d' "$file"
@@ -71,6 +71,9 @@ check "its shell comes up" until_inside 90 true
 
 check_text "uptime" "^pv +[0-9]+ +0:0[0-9]:[0-9]{2}$" "$(hvctl uptime pv)"
 check_text "... of all, short" "^ [0-9:]{8} up .*, Domain-0 \(0\)$" "$(hvctl uptime -s)"
+memtotal() { inside 'awk "/MemTotal/ { print \$2 }" /proc/meminfo'; }
+fewer "$(memtotal)" 262144; result $? "it starts with memory=, not maxmem="
+[ "$(column 3)" = 256 ]; result $? "as list says"
 inside 'head -c 80m /dev/zero >/f; rm /f' >/dev/null
 before=$(rss_mib)
 check "mem-set" hvctl mem-set pv 128
@@ -83,11 +86,14 @@ check_text "is refused" "the guest may have 128 MiB now" "$said"
 check "mem-max" hvctl mem-max pv 160
 check_status "mem-set beyond it" 1 hvctl mem-set pv 200
 check_text "is refused, too" "200 MiB cannot be had: expected 1 to 160" "$said"
-check_status "mem-max beyond maxmem" 1 hvctl mem-max pv 300
-check "mem-max of all" hvctl mem-max pv 256
-check "mem-set of all" hvctl mem-set pv 256
+check_status "mem-max beyond maxmem" 1 hvctl mem-max pv 400
+check "mem-max of all" hvctl mem-max pv 320
+check "mem-set of memory=" hvctl mem-set pv 256
 check "the guest has it again" until_inside 30 '[ $(awk "/MemTotal/ { print \$2 }" /proc/meminfo) -gt 200000 ]'
 [ "$(column 3)" = 256 ]; result $? "as list says"
+check "mem-set of maxmem=" hvctl mem-set pv 320
+check "the guest has more than it started with" until_inside 30 '[ $(awk "/MemTotal/ { print \$2 }" /proc/meminfo) -gt 265000 ]'
+[ "$(column 3)" = 320 ]; result $? "as list says"
 inside 'head -c 64m /dev/zero >/f; sha1sum </f >/sum; rm /f; cat /sum' >"$work/sum"
 check_text "and what it puts there stays" "^44fac4bedde4df04b9572ac665d3ac2c5cd00c7d " "$(cat "$work/sum")"
 
@@ -209,6 +215,10 @@ check "destroy" hvctl destroy third
 check "a reset" hvctl trigger pv reset
 check "starts it anew" wait_for 60 sh -c 'hvctl list -l pv | grep -q "\"restarts\":1"'
 check "its shell comes up again" until_inside 60 true
+check "reboot" hvctl reboot -w -t 60 pv
+check_text "is what the guest did" 'reboot: shutdown: reboot \(restart\)' "$(hvctl log pv)"
+check "it starts anew" wait_for 60 sh -c 'hvctl list -l pv | grep -q "\"restarts\":2"'
+check "its shell comes up once more" until_inside 60 true
 check "shutdown" hvctl shutdown -w -t 60 pv
 check_text "is what the guest did" 'shutdown: power off' "$(hvctl log pv)"
 

@@ -27,6 +27,7 @@
  */
 #define SHIM_L4_SLOT	 256
 #define SHIM_M2P_VA	 UL(0xffff800000000000)
+#define SHIM_M2P_NOBODY	 UL(0xffffffffffffffff) /* what it says of a frame that nobody has */
 #define SHIM_VA		 UL(0xffff804000000000)
 #define SHIM_VCPU_VA	 UL(0xffff806000000000)
 #define SHIM_VCPU_STRIDE UL(0x40000)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory reservation. The VM has all of its maximum from the start, and a frame
- * never leaves it: one that the guest gives back is marked in the
+ * never leaves it: one that the guest gives back, or starts without, is marked in the
  * machine-to-physical table and emptied by vmmd, which the host sees as free
  * memory. Asked for again, a PFN gets the frame of its own number if that was
  * given back, else any that was.
@@ -19,8 +19,7 @@ struct e820_entry {
 	u32 type;
 } __attribute__((packed));
 
-/* What the table says of a frame that nobody has. */
-#define NOBODY (~0UL)
+#define NOBODY SHIM_M2P_NOBODY
 
 /* Nobody else takes what an exchange has put down for a moment. */
 static u8 frames_lock;

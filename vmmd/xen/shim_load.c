@@ -197,14 +197,15 @@ static void map_vcpus(struct loader *l, u64 *l3, struct shim_places *p,
 		map_vcpu(l, table(l, p->vcpu_ptes), i, header);
 }
 
-/* PFNs and MFNs are the same below the hole. */
+/* PFNs and MFNs are the same below the hole. What the guest starts without is as given back. */
 static void fill_m2p(struct vm *vm, u64 gpa, u64 nr_pages)
 {
+	u64 start = xen_memory_start(vm);
 	u64 *m2p = mem_range(&vm->mem, gpa, m2p_bytes(nr_pages * GUEST_PAGE_SIZE));
 	u64 pfn;
 
 	for (pfn = 0; pfn < nr_pages; pfn++)
-		m2p[pv_mfn(vm, pfn)] = pfn;
+		m2p[pv_mfn(vm, pfn)] = pfn < start ? pfn : SHIM_M2P_NOBODY;
 }
 
 static void fill_info(struct vm *vm, const struct shim_places *p, u64 ram)
@@ -214,6 +215,7 @@ static void fill_info(struct vm *vm, const struct shim_places *p, u64 ram)
 		.nr_vcpus = vm->cfg.vcpus,
 		.user_pgd = vm->xen->user_pgd,
 		.max_pages = ram / GUEST_PAGE_SIZE,
+		.given = ram / GUEST_PAGE_SIZE - xen_memory_start(vm),
 		.low_pages = low / GUEST_PAGE_SIZE,
 		.high_mfn = MEM_HIGH_BASE / GUEST_PAGE_SIZE,
 		.nr_mfns = ram_end(ram) / GUEST_PAGE_SIZE,

@@ -291,7 +291,7 @@ int xen_boot_load(struct vm *vm)
 	if (ret)
 		return ret;
 	xen_memory_put_limit(xen);
-	params.nr_pages = mem_ram(&vm->mem) / GUEST_PAGE_SIZE;
+	params.nr_pages = xen_memory_start(vm);
 	params.hypercall_gate = xen->places.hypercall_gate;
 	params.shared_info = xen->places.shared_info;
 	params.l4_entries = xen->places.l4_entries;

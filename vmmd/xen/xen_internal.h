@@ -112,6 +112,7 @@ void xen_crash(struct xen *xen, u32 vcpu);
 
 /* xen_memory.c */
 u64 *xen_info_field(const struct vm *vm, size_t offset);
+u64 xen_memory_start(const struct vm *vm);
 void xen_memory_given(struct xen *xen, u32 vcpu);
 void xen_memory_put_limit(struct xen *xen);
 

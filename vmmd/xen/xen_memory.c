@@ -47,6 +47,12 @@ void xen_memory_given(struct xen *xen, u32 vcpu)
 	mem_give_end(m, &run);
 }
 
+/** xen_memory_start() - pages that a guest has at its start: memory=, out of maxmem= */
+u64 xen_memory_start(const struct vm *vm)
+{
+	return min_t(u64, vm->cfg.memory_mib, vm->limit_mib) * MIB / GUEST_PAGE_SIZE;
+}
+
 /** xen_memory_put_limit() - tell the shim; it is loaded */
 void xen_memory_put_limit(struct xen *xen)
 {
