@@ -391,7 +391,7 @@ static void vm_begin_restart(struct vm *vm, enum vm_event event)
 
 static void vm_preserve(struct vm *vm, enum vm_event event)
 {
-	bool crashed = event == VM_CRASH;
+	bool crashed = event == VM_CRASH || event == VM_WATCHDOG;
 
 	vm->state = crashed ? VM_CRASHED : VM_SHUTDOWN;
 	hv_set_state(&vm->hv, crashed ? HVCTL_STATE_CRASHED : HVCTL_STATE_SHUTDOWN);
@@ -424,6 +424,8 @@ static enum config_action vm_action(const struct vm *vm, enum vm_event event)
 		return vm->cfg.on_reboot;
 	case VM_CRASH:
 		return vm->cfg.on_crash;
+	case VM_WATCHDOG:
+		return vm->cfg.on_watchdog;
 	default:
 		return CONFIG_DESTROY;
 	}
@@ -469,10 +471,8 @@ static bool vm_begin_core(struct vm *vm, enum vm_event event)
 static void vm_serve_request(void *opaque)
 {
 	static const char *const words[] = {
-		[VM_POWEROFF] = "shutdown",
-		[VM_REBOOT] = "reboot",
-		[VM_CRASH] = "crashed",
-		[VM_DESTROY] = "destroyed",
+		[VM_POWEROFF] = "shutdown", [VM_REBOOT] = "reboot",	[VM_CRASH] = "crashed",
+		[VM_WATCHDOG] = "crashed",  [VM_DESTROY] = "destroyed",
 	};
 	struct vm *vm = opaque;
 	char reason[VM_REASON_MAX];

@@ -46,6 +46,7 @@ enum vm_event {
 	VM_POWEROFF, /* the guest switched itself off: on_poweroff */
 	VM_REBOOT,   /* the guest reset itself: on_reboot */
 	VM_CRASH,    /* panic, triple fault, broken device rules: on_crash */
+	VM_WATCHDOG, /* it has not fed its watchdog: on_watchdog */
 	VM_DESTROY,  /* the administrator: hvctl destroy, SIGTERM */
 };
 

@@ -288,12 +288,19 @@ void kernel(const struct start_info *start)
 	info = start;
 	mfn_list = (const u64 *)info->mfn_list;
 	check("shared_info is mapped", map_frame(shared_page, info->shared_info / PAGE));
+	/* How it is to end, if that is the test. */
+	if (info->cmd_line[0] == 'w')
+		end_by_watchdog();
+	if (info->cmd_line[0] == 'c')
+		end_by_code();
+	test_misc();
 	early = bind_ipi();
 	test_setup(early);
 	test_queues(early);
 	test_exchange();
 	test_grants();
 	test_nmi();
+	test_reset();
 	say("done\n");
 	hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&off, 0);
 	for (;;)

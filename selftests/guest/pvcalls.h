@@ -6,6 +6,7 @@
  * pvcalls.c	   what all need, event channels, XENMEM_exchange
  * pvcalls_grant.c grant tables
  * pvcalls_nmi.c   NMIs
+ * pvcalls_misc.c  timers, watchdogs, the rest
  */
 #ifndef PVCALLS_H
 #define PVCALLS_H
@@ -63,5 +64,9 @@ struct shared_info *shared_info(void);
 
 void test_grants(void);
 void test_nmi(void);
+void test_misc(void);
+void test_reset(void);
+void end_by_watchdog(void);
+void end_by_code(void);
 
 #endif /* PVCALLS_H */

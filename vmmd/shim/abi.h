@@ -134,6 +134,7 @@ struct shim_start {
  * @start_info: frame of that page, as the guest has told when it suspended
  * @resume: SHIM_SUSPENDED, set by the shim before it rings, and what vmmd makes
  *	    of it
+ * @uuid: the guest's
  * @start: for the first vCPU
  */
 struct shim_info {
@@ -153,6 +154,7 @@ struct shim_info {
 	uint64_t given;
 	uint64_t start_info;
 	uint64_t resume;
+	uint8_t uuid[16];
 	struct shim_start start;
 };
 

@@ -7,6 +7,7 @@
 #include "shim.h"
 
 #include <asm/kvm_para.h>
+#include <xen/sched.h>
 #include <xen/vcpu.h>
 
 #define MSR_TSC_DEADLINE 0x6e0
@@ -91,8 +92,10 @@ static u64 tsc_at(const struct vcpu *v, u64 ns)
 
 static u64 earliest(const struct vcpu *v)
 {
-	u64 at = v->timer;
+	u64 at = v->timer, dog = watchdog_next(v);
 
+	if (dog < at)
+		at = dog;
 	if (v->period && v->period_next < at)
 		at = v->period_next;
 	if (v->poll_until < at)
@@ -133,6 +136,8 @@ void clock_expired(struct vcpu *v)
 	}
 	if (due)
 		event_raise_virq(v, VIRQ_TIMER);
+	if (watchdog_next(v) <= now)
+		shut_down(SHUTDOWN_watchdog);
 	if (v->poll_until <= now)
 		v->poll_until = NEVER;
 	clock_program(v);

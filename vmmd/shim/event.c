@@ -62,6 +62,23 @@ void event_init(void)
 	ports[SHIM_PORT_CONSOLE].state = PORT_DOMAIN;
 }
 
+/* Back to the 2-level ABI with no channel; what other vCPUs raise meanwhile may be lost. */
+static void close_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < SHIM_PORTS; i++) {
+		ports[i] = (struct port){0};
+		set_vcpu(i, 0);
+	}
+	ports[0].state = PORT_RESERVED;
+	__builtin_memset(virq_port, 0, sizeof(virq_port));
+	fifo_restored();
+	for (i = 0; i < shim_info.nr_vcpus; i++)
+		__atomic_store_n(&vcpu_of(i)->info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	__builtin_memset(shared()->evtchn_pending, 0, sizeof(shared()->evtchn_pending));
+}
+
 /**
  * event_restored() - the guest was saved, and has the channels of a new one
  *
@@ -71,19 +88,10 @@ void event_init(void)
 void event_restored(void)
 {
 	struct shared_info *s = shared();
-	u32 i;
 
-	for (i = 0; i < SHIM_PORTS; i++) {
-		ports[i] = (struct port){0};
-		set_vcpu(i, 0);
-	}
-	__builtin_memset(virq_port, 0, sizeof(virq_port));
-	fifo_restored();
+	close_all();
 	event_init();
-	for (i = 0; i < shim_info.nr_vcpus; i++)
-		__atomic_store_n(&vcpu_of(i)->info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
 	__builtin_memset(s->evtchn_mask, 0xff, sizeof(s->evtchn_mask));
-	__builtin_memset(s->evtchn_pending, 0, sizeof(s->evtchn_pending));
 	test_and_set_bit((u64 *)s->evtchn_pending, SHIM_PORT_STORE);
 	test_and_set_bit((u64 *)s->evtchn_pending, SHIM_PORT_CONSOLE);
 }
@@ -393,8 +401,23 @@ static long op_set_priority(const struct evtchn_set_priority *op)
 	return bound(op->port) ? fifo_set_priority(op) : -EINVAL;
 }
 
+/* There is no port of another domain's to bind to. */
+static long op_bind_interdomain(const struct evtchn_bind_interdomain *op)
+{
+	return op->remote_dom == DOMID_SELF || op->remote_dom <= SHIM_DOMID ? -EINVAL : -ESRCH;
+}
+
+static long op_reset(const struct evtchn_reset *op)
+{
+	if (op->dom != DOMID_SELF && op->dom != SHIM_DOMID)
+		return op->dom ? -ESRCH : -EPERM;
+	close_all();
+	return 0;
+}
+
 /* Sizes of the arguments, which are copied both ways. */
 static const u8 op_size[] = {
+	[EVTCHNOP_bind_interdomain] = sizeof(struct evtchn_bind_interdomain),
 	[EVTCHNOP_bind_virq] = sizeof(struct evtchn_bind_virq),
 	[EVTCHNOP_close] = sizeof(struct evtchn_close),
 	[EVTCHNOP_send] = sizeof(struct evtchn_send),
@@ -403,6 +426,7 @@ static const u8 op_size[] = {
 	[EVTCHNOP_bind_ipi] = sizeof(struct evtchn_bind_ipi),
 	[EVTCHNOP_bind_vcpu] = sizeof(struct evtchn_bind_vcpu),
 	[EVTCHNOP_unmask] = sizeof(struct evtchn_unmask),
+	[EVTCHNOP_reset] = sizeof(struct evtchn_reset),
 	[EVTCHNOP_init_control] = sizeof(struct evtchn_init_control),
 	[EVTCHNOP_expand_array] = sizeof(struct evtchn_expand_array),
 	[EVTCHNOP_set_priority] = sizeof(struct evtchn_set_priority),
@@ -412,6 +436,7 @@ static const u8 op_size[] = {
 long hv_event_channel_op(struct vcpu *v, const u64 a[5])
 {
 	union {
+		struct evtchn_bind_interdomain bind_interdomain;
 		struct evtchn_bind_virq bind_virq;
 		struct evtchn_close close;
 		struct evtchn_send send;
@@ -420,6 +445,7 @@ long hv_event_channel_op(struct vcpu *v, const u64 a[5])
 		struct evtchn_bind_ipi bind_ipi;
 		struct evtchn_bind_vcpu bind_vcpu;
 		struct evtchn_unmask unmask;
+		struct evtchn_reset reset;
 		struct evtchn_init_control init_control;
 		struct evtchn_expand_array expand_array;
 		struct evtchn_set_priority set_priority;
@@ -436,6 +462,10 @@ long hv_event_channel_op(struct vcpu *v, const u64 a[5])
 		r = op_bind_virq(&op.bind_virq);
 		out = true;
 		break;
+	case EVTCHNOP_bind_interdomain:
+		return op_bind_interdomain(&op.bind_interdomain);
+	case EVTCHNOP_reset:
+		return op_reset(&op.reset);
 	case EVTCHNOP_close:
 		return op_close(&op.close);
 	case EVTCHNOP_send:

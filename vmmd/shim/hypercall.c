@@ -11,6 +11,16 @@
 
 static const char extra_version[XEN_EXTRAVERSION_LEN] = ".0-hvctl";
 static const char capabilities[] = "xen-3.0-x86_64";
+static const char changeset[XEN_CHANGESET_INFO_LEN] = "unavailable";
+static const xen_compile_info_t compile_info = {
+	.compiler = __VERSION__,
+	.compile_by = "hvctl",
+	.compile_domain = "hvctl",
+	.compile_date = "unavailable",
+};
+
+/* What an unprivileged domain gets to know of Xen's own command line. */
+static const char denied[] = "<denied>";
 
 #define FEATURE(name) (1U << XENFEAT_##name)
 
@@ -52,6 +62,16 @@ static long hv_xen_version(struct vcpu *v, const u64 a[5])
 		return get_features(a[1]);
 	case XENVER_pagesize:
 		return PAGE_SIZE;
+	case XENVER_compile_info:
+		return guest_copy((void *)a[1], &compile_info, sizeof(compile_info));
+	case XENVER_changeset:
+		return guest_copy((void *)a[1], changeset, sizeof(changeset));
+	case XENVER_guest_handle:
+		return guest_copy((void *)a[1], shim_info.uuid, sizeof(shim_info.uuid));
+	case XENVER_commandline:
+		return guest_copy((void *)a[1], denied, sizeof(denied));
+	case XENVER_build_id:
+		return -EPERM;
 	default:
 		return -ENOSYS;
 	}
@@ -119,6 +139,7 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_memory_op] = hv_memory_op,
 	[__HYPERVISOR_multicall] = hv_multicall,
 	[__HYPERVISOR_update_va_mapping] = hv_update_va_mapping,
+	[__HYPERVISOR_update_va_mapping_otherdomain] = hv_update_va_mapping_otherdomain,
 	[__HYPERVISOR_set_timer_op] = hv_set_timer_op,
 	[__HYPERVISOR_event_channel_op_compat] = hv_event_channel_op_compat,
 	[__HYPERVISOR_xen_version] = hv_xen_version,

@@ -238,6 +238,14 @@ long hv_update_va_mapping(struct vcpu *v, const u64 a[5])
 	return 0;
 }
 
+/* args: as update_va_mapping, domain */
+long hv_update_va_mapping_otherdomain(struct vcpu *v, const u64 a[5])
+{
+	if (a[3] != DOMID_SELF && a[3] != SHIM_DOMID)
+		return a[3] ? -ESRCH : -EPERM;
+	return hv_update_va_mapping(v, a);
+}
+
 /* ------------------------------------------------------------ mmuext_op */
 
 static void zero_page(u64 mfn)

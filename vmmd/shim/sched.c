@@ -99,9 +99,17 @@ static long poll(struct vcpu *v, u64 arg)
 	return 0;
 }
 
-static __attribute__((noreturn)) void shut_down(u32 reason)
+/* What SCHEDOP_shutdown_code has said, NO_CODE for nothing. */
+#define NO_CODE (~0U)
+static u32 shutdown_code = NO_CODE;
+
+/**
+ * shut_down() - the guest is to end
+ * @reason: SHUTDOWN_*, unless the guest has said another before
+ */
+void shut_down(u32 reason)
 {
-	outl(SHIM_PORT_SHUTDOWN, reason);
+	outl(SHIM_PORT_SHUTDOWN, shutdown_code == NO_CODE ? reason : shutdown_code);
 	/* vmmd stops the VM; the doorbell may be a little faster than that. */
 	for (;;)
 		asm volatile("cli; hlt");
@@ -127,8 +135,28 @@ static long suspend(struct vcpu *v, u64 start_info)
 		return 1;
 	event_restored();
 	grant_restored();
+	watchdog_restored();
 	clock_restored();
 	return 0;
+}
+
+static long set_shutdown_code(u64 arg)
+{
+	struct sched_shutdown s;
+
+	if (guest_copy(&s, (void *)arg, sizeof(s)))
+		return -EFAULT;
+	shutdown_code = s.reason;
+	return 0;
+}
+
+static long remote_shutdown(u64 arg)
+{
+	struct sched_remote_shutdown s;
+
+	if (guest_copy(&s, (void *)arg, sizeof(s)))
+		return -EFAULT;
+	return s.domain_id ? -ESRCH : -EPERM;
 }
 
 static long shutdown(struct vcpu *v, u64 arg, u64 start_info)
@@ -155,6 +183,14 @@ long hv_sched_op(struct vcpu *v, const u64 a[5])
 		return poll(v, a[1]);
 	case SCHEDOP_shutdown:
 		return shutdown(v, a[1], a[2]);
+	case SCHEDOP_shutdown_code:
+		return set_shutdown_code(a[1]);
+	case SCHEDOP_remote_shutdown:
+		return remote_shutdown(a[1]);
+	case SCHEDOP_watchdog:
+		return watchdog_op(v, a[1]);
+	case SCHEDOP_pin_override:
+		return -EPERM;
 	default:
 		return -ENOSYS;
 	}
@@ -340,6 +376,9 @@ long hv_vcpu_op(struct vcpu *v, const u64 a[5])
 		return register_runstate(target, a[2]);
 	case VCPUOP_get_runstate_info:
 		return get_runstate(target, a[2]);
+	case VCPUOP_get_physid:
+		/* No vCPU is a CPU of the host's for good. */
+		return -EINVAL;
 	case VCPUOP_send_nmi:
 		event_kick(target->id, SHIM_VEC_NMI);
 		return 0;

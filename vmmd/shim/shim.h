@@ -14,6 +14,7 @@
  * grant.c	grant tables
  * sched.c	blocking, polling, vCPUs going up and down
  * clock.c	time and timers
+ * watchdog.c	those that end the guest
  * nmi.c	NMIs
  * port.c	I/O ports of programs
  * trap.c	exceptions that the guest need not see, or that end it
@@ -394,6 +395,7 @@ typedef long hypercall_fn(struct vcpu *v, const u64 a[5]);
 long hypercall_do(struct vcpu *v, u64 nr, const u64 a[5]);
 
 hypercall_fn hv_mmu_update, hv_update_va_mapping, hv_mmuext_op, hv_memory_op;
+hypercall_fn hv_update_va_mapping_otherdomain;
 hypercall_fn hv_set_gdt, hv_update_descriptor;
 hypercall_fn hv_event_channel_op, hv_event_channel_op_compat;
 hypercall_fn hv_grant_table_op;
@@ -448,7 +450,13 @@ void clock_program(struct vcpu *v);
 void clock_expired(struct vcpu *v);
 void runstate_set(struct vcpu *v, u32 state);
 
+/* watchdog.c */
+u64 watchdog_next(const struct vcpu *v);
+void watchdog_restored(void);
+long watchdog_op(struct vcpu *v, u64 arg);
+
 /* sched.c */
+void shut_down(u32 reason) __attribute__((noreturn));
 void vcpu_wait_up(struct vcpu *v) __attribute__((noreturn));
 
 /* nmi.c */

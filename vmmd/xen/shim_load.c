@@ -226,6 +226,7 @@ static void fill_info(struct vm *vm, const struct shim_places *p, u64 ram)
 		.vcpu_ptes = p->vcpu_ptes,
 	};
 
+	memcpy(info.uuid, vm->cfg.uuid, sizeof(info.uuid));
 	memcpy(info.l4_entries, p->l4_entries, sizeof(info.l4_entries));
 	mem_write(&vm->mem, MEM_PCI32_BASE + offsetof(struct shim_header, info), &info,
 		  sizeof(info));

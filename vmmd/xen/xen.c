@@ -44,6 +44,9 @@ static void shut_down(struct xen *xen, u32 reason)
 	case SHUTDOWN_crash:
 		vm_request(xen->vm, VM_CRASH, "shutdown: the kernel has crashed");
 		break;
+	case SHUTDOWN_watchdog:
+		vm_request(xen->vm, VM_WATCHDOG, "shutdown: the watchdog has expired");
+		break;
 	case SHUTDOWN_suspend:
 		if (loop_post(xen->vm->main_loop, save_suspended, xen))
 			guest_fail(xen->vm, "shutdown: suspend: out of memory");
