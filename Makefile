@@ -83,7 +83,7 @@ bench: setup all
 	$(MAKE) -C $(top)/selftests/bench bench
 
 bench-pv: setup all
-	@$(lab)/build-image kernel host guest bochs xen
+	@$(lab)/build-image kernel host guest bochs xen postgres
 	$(MAKE) -C $(top)/selftests/bench/pv bench
 
 lint: setup
