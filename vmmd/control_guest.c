@@ -158,7 +158,7 @@ static void trigger_nmi(struct vm *vm, struct json_object *request, struct contr
 	else if (vcpu >= vm->cfg.vcpus || vcpu >= MSI_VCPUS)
 		control_error(answer, "no vCPU %llu: expected 0 to %u", (unsigned long long)vcpu,
 			      vm->cfg.vcpus - 1);
-	else if (vm->xen)
+	else if (vm->cfg.type == CONFIG_TYPE_PV)
 		xen_send_nmi(vm, (u32)vcpu);
 	else
 		irq_msi_send(vm, MSI_NMI(vcpu), MSI_DATA_NMI);

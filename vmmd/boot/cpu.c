@@ -164,7 +164,7 @@ static int cpu_set_cpuid(struct vcpu *vcpu, const struct kvm_cpuid2 *supported)
 	for (i = 0; i < cpuid->nent; i++)
 		cpuid_adjust(&cpuid->entries[i], vcpu);
 	if (vcpu->vm->xen)
-		xen_cpuid(cpuid, vcpu->id);
+		xen_cpuid(vcpu->vm, cpuid, vcpu->id);
 	ret = hv_ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
 	if (ret)
 		log_err("vCPU %u: CPUID refused: %s", vcpu->id, strerror(-ret));

@@ -6,8 +6,10 @@
 struct vm;
 
 /**
- * xen_boot_load() - load a PV guest: shim, kernel, vCPU registers
- * @vm: RAM all zero, vCPUs created, devices registered
+ * xen_boot_load() - place what is Xen's
+ * @vm: with vm->xen; RAM all zero, vCPUs created, devices registered
+ *
+ * Of a PV guest that is all: shim, kernel, vCPU registers.
  *
  * Return: 0 or a negative errno (logged).
  */

@@ -10,7 +10,7 @@ struct vm;
 
 /**
  * xen_create() - make vm->xen
- * @vm: being created, type="pv", no device yet
+ * @vm: being created, type="pv", none of Xen's devices yet
  *
  * Return: 0 or a negative errno (logged).
  */
@@ -98,13 +98,14 @@ int xen_memory_limit(struct vm *vm);
 #define XEN_CPUID_LEAVES 8
 
 /**
- * xen_cpuid() - what CPUID tells a PV guest
+ * xen_cpuid() - what CPUID tells a guest that is to find Xen
+ * @vm: the VM, with vm->xen
  * @cpuid: the vCPU's table, with room for XEN_CPUID_LEAVES more
  * @vcpu: number of the vCPU
  *
- * The hypervisor's own leaves become Xen's (xen/arch-x86/cpuid.h), and what a
- * PV kernel is not to use goes.
+ * Xen's own leaves (xen/arch-x86/cpuid.h) are added, and what the guest's kernel is
+ * not to use goes.
  */
-void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu);
+void xen_cpuid(const struct vm *vm, struct kvm_cpuid2 *cpuid, u32 vcpu);
 
 #endif /* VMMD_XEN_CORE_H */

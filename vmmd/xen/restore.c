@@ -394,7 +394,7 @@ int restore_load(struct vm *vm)
 		return ret;
 	}
 	set_places(vm, &r->guest);
-	xen_memory_put_limit(vm->xen);
+	xen_shim_put_limit(vm->xen);
 	pvconsole_adopt_ring(vm, r->guest.console, SHIM_PORT_CONSOLE);
 	ret = set_vcpus(vm, r);
 	if (ret)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* CPUID of PV guests. See core.h. */
+/* CPUID of guests that find Xen. See core.h. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdint.h>
@@ -15,7 +15,6 @@
 
 #define HYPERVISOR_LEAVES 0x40000000U
 #define HYPERVISOR_END	  0x40010000U
-#define XEN_VERSION	  (4U << 16 | 20)
 /* EBX of the time leaf: the TSC is the hardware's own. */
 #define TSC_NEVER_EMULATED 2U
 /* Width of a machine address: a PV guest with more asks for grants of v2. */
@@ -134,8 +133,61 @@ const char *xen_cpuid_missing(const u32 saved[], const u32 here[])
 	return NULL;
 }
 
-void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu)
+/* ------------------------------------------------------------ Xen's leaves */
+
+/**
+ * struct leaves - what Xen's leaves tell
+ * @base: the first of them
+ * @pages: hypercall pages, made by writing to an MSR
+ * @msr: that MSR
+ * @features: XEN_CPUID_FEAT1_*
+ * @hvm: XEN_HVM_CPUID_*
+ */
+struct leaves {
+	u32 base;
+	u32 pages, msr;
+	u32 features;
+	u32 hvm;
+};
+
+static void add_leaves(struct kvm_cpuid2 *cpuid, const struct leaves *l, u32 vcpu)
 {
+	add(cpuid, (struct kvm_cpuid_entry2){
+			   .function = l->base,
+			   .eax = l->base + 5,
+			   .ebx = XEN_CPUID_SIGNATURE_EBX,
+			   .ecx = XEN_CPUID_SIGNATURE_ECX,
+			   .edx = XEN_CPUID_SIGNATURE_EDX,
+		   });
+	add(cpuid, (struct kvm_cpuid_entry2){.function = l->base + 1, .eax = XEN_VERSION});
+	add(cpuid, (struct kvm_cpuid_entry2){
+			   .function = l->base + 2,
+			   .eax = l->pages,
+			   .ebx = l->msr,
+			   .ecx = l->features,
+		   });
+	add(cpuid, (struct kvm_cpuid_entry2){
+			   .function = l->base + 3,
+			   .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			   .ebx = TSC_NEVER_EMULATED,
+		   });
+	add(cpuid, (struct kvm_cpuid_entry2){
+			   .function = l->base + 4,
+			   .eax = l->hvm,
+			   .ebx = vcpu,
+		   });
+	add(cpuid, (struct kvm_cpuid_entry2){.function = l->base + 5, .ebx = ADDRESS_BITS});
+}
+
+/** xen_cpuid_pv() - see xen_cpuid(): a PV guest */
+void xen_cpuid_pv(struct kvm_cpuid2 *cpuid, u32 vcpu)
+{
+	/* No page of hypercalls by MSR: PV kernels get theirs from the builder. */
+	static const struct leaves leaves = {
+		.base = HYPERVISOR_LEAVES,
+		.features = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD,
+		.hvm = XEN_HVM_CPUID_VCPU_ID_PRESENT,
+	};
 	u32 i, n = 0;
 
 	for (i = 0; i < cpuid->nent; i++) {
@@ -147,30 +199,5 @@ void xen_cpuid(struct kvm_cpuid2 *cpuid, u32 vcpu)
 		cpuid->entries[n++] = *e;
 	}
 	cpuid->nent = n;
-	add(cpuid, (struct kvm_cpuid_entry2){
-			   .function = HYPERVISOR_LEAVES,
-			   .eax = HYPERVISOR_LEAVES + 5,
-			   .ebx = XEN_CPUID_SIGNATURE_EBX,
-			   .ecx = XEN_CPUID_SIGNATURE_ECX,
-			   .edx = XEN_CPUID_SIGNATURE_EDX,
-		   });
-	add(cpuid,
-	    (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 1, .eax = XEN_VERSION});
-	/* No page of hypercalls by MSR: PV kernels get theirs from the builder. */
-	add(cpuid, (struct kvm_cpuid_entry2){
-			   .function = HYPERVISOR_LEAVES + 2,
-			   .ecx = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD,
-		   });
-	add(cpuid, (struct kvm_cpuid_entry2){
-			   .function = HYPERVISOR_LEAVES + 3,
-			   .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-			   .ebx = TSC_NEVER_EMULATED,
-		   });
-	add(cpuid, (struct kvm_cpuid_entry2){
-			   .function = HYPERVISOR_LEAVES + 4,
-			   .eax = XEN_HVM_CPUID_VCPU_ID_PRESENT,
-			   .ebx = vcpu,
-		   });
-	add(cpuid,
-	    (struct kvm_cpuid_entry2){.function = HYPERVISOR_LEAVES + 5, .ebx = ADDRESS_BITS});
+	add_leaves(cpuid, &leaves, vcpu);
 }

@@ -33,27 +33,33 @@ struct entry {
 };
 
 _Static_assert(offsetof(grant_entry_v1_t, frame) == sizeof(u32), "behind the word");
+#define STATUS_PER_FRAME (GUEST_PAGE_SIZE / sizeof(grant_status_t))
+
 _Static_assert(SHIM_GRANT_FRAMES *GUEST_PAGE_SIZE / sizeof(grant_entry_v1_t) == XEN_GRANTS,
 	       "version 1 has more of them");
 
 /* The version is the guest's to change as all else, even under what is mapped. */
 static bool find(struct xen *xen, u32 ref, struct entry *e)
 {
-	const u64 *version = xen_info_field(xen->vm, offsetof(struct shim_info, grant_version));
-	const u64 table = xen->places.grants, bytes = SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE;
-	bool v2 = version && __atomic_load_n(version, __ATOMIC_RELAXED) == 2;
+	bool v2 = xen->ops->grant_version && xen->ops->grant_version(xen) == 2;
 	u64 size = v2 ? sizeof(grant_entry_v2_t) : sizeof(grant_entry_v1_t);
+	u64 per_frame = GUEST_PAGE_SIZE / size;
+	grant_status_t *status;
 	u8 *entry;
 
-	if (ref >= bytes / size)
+	if (ref / per_frame >= SHIM_GRANT_FRAMES)
 		return false;
-	entry = mem_range(&xen->vm->mem, table + ref * size, size);
+	entry = xen->ops->grant_frame(xen, (u32)(ref / per_frame));
+	if (!entry)
+		return false;
+	entry += ref % per_frame * size;
 	*e = (struct entry){.word = (u32 *)entry};
-	if (v2)
-		e->status = mem_range(&xen->vm->mem, table + bytes + ref * sizeof(grant_status_t),
-				      sizeof(grant_status_t));
-	if (!entry || (v2 && !e->status))
-		return false;
+	if (v2) {
+		status = xen->ops->grant_frame(xen, SHIM_GRANT_FRAMES + ref / STATUS_PER_FRAME);
+		if (!status)
+			return false;
+		e->status = status + ref % STATUS_PER_FRAME;
+	}
 	e->frame = entry + (v2 ? offsetof(grant_entry_v2_t, full_page.frame)
 			       : offsetof(grant_entry_v1_t, frame));
 	return true;

@@ -53,8 +53,8 @@ u64 xen_memory_start(const struct vm *vm)
 	return min_t(u64, vm->cfg.memory_mib, vm->limit_mib) * MIB / GUEST_PAGE_SIZE;
 }
 
-/** xen_memory_put_limit() - tell the shim; it is loaded */
-void xen_memory_put_limit(struct xen *xen)
+/** xen_shim_put_limit() - tell the shim vm->limit_mib; it is loaded */
+void xen_shim_put_limit(struct xen *xen)
 {
 	u64 *limit = xen_info_field(xen->vm, offsetof(struct shim_info, limit));
 
@@ -63,11 +63,20 @@ void xen_memory_put_limit(struct xen *xen)
 				 __ATOMIC_RELAXED);
 }
 
+/** xen_shim_pages_left() - what the shim says that the guest has given back */
+u64 xen_shim_pages_left(const struct xen *xen)
+{
+	const u64 *given = xen_info_field(xen->vm, offsetof(struct shim_info, given));
+
+	return given ? __atomic_load_n(given, __ATOMIC_RELAXED) : 0;
+}
+
 int xen_memory_limit(struct vm *vm)
 {
 	struct xen *xen = vm->xen;
 
-	xen_memory_put_limit(xen);
+	if (xen->ops->put_limit)
+		xen->ops->put_limit(xen);
 	if (!xen->store)
 		return 0;
 	return xenstore_write(xen->store, XEN_HOME "/memory/static-max", "%llu",
@@ -81,8 +90,6 @@ u64 xen_memory_target(const struct vm *vm)
 
 u64 xen_memory_left(const struct vm *vm)
 {
-	const u64 *given = xen_info_field(vm, offsetof(struct shim_info, given));
-	u64 pages = given ? __atomic_load_n(given, __ATOMIC_RELAXED) : 0;
-
-	return min_t(u64, pages, mem_ram(&vm->mem) / GUEST_PAGE_SIZE) * GUEST_PAGE_SIZE;
+	return min_t(u64, vm->xen->ops->pages_left(vm->xen), mem_ram(&vm->mem) / GUEST_PAGE_SIZE) *
+	       GUEST_PAGE_SIZE;
 }

@@ -142,7 +142,7 @@ int xen_tree_make(struct xen *xen)
 	    xenstore_write(xs, HOME "/memory/static-max", "%llu", (unsigned long long)kib) ||
 	    xenstore_write(xs, HOME "/memory/target", "%llu",
 			   (unsigned long long)(xen->target_mib * MIB / KIB)) ||
-	    xenstore_write(xs, HOME "/store/port", "%u", SHIM_PORT_STORE) ||
+	    xenstore_write(xs, HOME "/store/port", "%u", XEN_PORT_STORE) ||
 	    xenstore_write(xs, HOME "/store/ring-ref", "%llu",
 			   (unsigned long long)(xen->start.store_gpa / GUEST_PAGE_SIZE)) ||
 	    xenstore_write(xs, HOME "/control/platform-feature-multiprocessor-suspend", "1") ||

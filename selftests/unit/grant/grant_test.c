@@ -24,8 +24,24 @@
 
 static int tests, failures, log_fd;
 static struct vm vm;
-static struct xen xen = {.vm = &vm, .places = {.grants = GRANTS}};
 static u64 version = 1;
+
+static void *grant_frame(struct xen *of, u32 frame)
+{
+	return mem_range(&of->vm->mem, GRANTS + frame * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
+}
+
+static u64 grant_version(struct xen *of)
+{
+	(void)of;
+	return version;
+}
+
+static const struct xen_ops ops = {
+	.grant_frame = grant_frame,
+	.grant_version = grant_version,
+};
+static struct xen xen = {.vm = &vm, .ops = &ops};
 
 static void ok(bool good, const char *what)
 {
@@ -34,12 +50,6 @@ static void ok(bool good, const char *what)
 }
 
 /* ------------------------------------------------------------ the rest of vmmd */
-
-u64 *xen_info_field(const struct vm *of, size_t offset)
-{
-	(void)of;
-	return offset == offsetof(struct shim_info, grant_version) ? &version : NULL;
-}
 
 int hv_set_memslot(struct hv *hv, u32 slot, u64 gpa, u64 len, void *host, u32 flags)
 {

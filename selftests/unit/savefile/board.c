@@ -56,7 +56,7 @@ u64 *xen_info_field(const struct vm *vm, size_t offset)
 			 sizeof(u64));
 }
 
-void xen_memory_put_limit(struct xen *xen)
+void xen_shim_put_limit(struct xen *xen)
 {
 	(void)xen;
 }
