@@ -82,12 +82,13 @@ enum config_disk_format {
  * @format: what the bytes of @path are
  * @readonly: access=r, and always for a CD
  * @cdrom: devtype=cdrom
+ * @virtio: the guest finds a virtio disk, not one of Xen's
  * @direct: O_DIRECT asked for by direct-io-safe
  * @discard: the guest may punch holes; on unless no-discard
  * @pos: of the entry
  * @path_pos: of the path inside the entry
  *
- * The guest sees the n-th entry as the n-th virtio disk (/dev/vda, ...).
+ * The guest sees the n-th virtio disk as /dev/vda, ..., and others by their name.
  */
 struct config_disk {
 	char *path;
@@ -95,6 +96,7 @@ struct config_disk {
 	enum config_disk_format format;
 	bool readonly;
 	bool cdrom;
+	bool virtio;
 	bool direct;
 	bool discard;
 	struct config_pos pos;
@@ -110,6 +112,7 @@ enum config_vif_type {
 /**
  * struct config_vif - one entry of vif=[...]
  * @type: how packets leave
+ * @virtio: the guest finds a virtio card, not one of Xen's
  * @mac: given, or derived from the guest's uuid and the entry's number
  * @bridge: bridge to join, CONFIG_BRIDGE_DEFAULT when not given
  * @ifname: name for the tap (vifname=), empty to let vmmd choose
@@ -122,6 +125,7 @@ enum config_vif_type {
  */
 struct config_vif {
 	enum config_vif_type type;
+	bool virtio;
 	uint8_t mac[6];
 	char bridge[CONFIG_IFNAME_MAX + 1];
 	char ifname[CONFIG_IFNAME_MAX + 1];
@@ -311,6 +315,12 @@ char *config_to_text(const struct config *cfg, size_t *len);
 
 /** config_free - free what config_parse_file() made; @cfg is zeroed */
 void config_free(struct config *cfg);
+
+/** config_has_xen - whether the guest finds Xen's interface */
+static inline bool config_has_xen(const struct config *cfg)
+{
+	return cfg->type == CONFIG_TYPE_PV || cfg->type == CONFIG_TYPE_PVH;
+}
 
 /** config_name_valid - whether @name can name a guest */
 bool config_name_valid(const char *name);

@@ -58,6 +58,7 @@ enum place {
  * @given: by enum place: already said
  * @target: where the path stands
  * @phy: xm's phy: prefix, whose relative paths start at /dev
+ * @xen: specification=xen
  * @empty: format=empty, a drive without a disc
  */
 struct spec {
@@ -67,6 +68,7 @@ struct spec {
 	bool given[PLACES];
 	struct cfg_field target;
 	bool phy;
+	bool xen;
 	bool empty;
 };
 
@@ -233,7 +235,9 @@ static int set_named(struct spec *spec, const struct cfg_field *key, const struc
 			tree, field, "unknown backendtype: expected phy, tap, qdisk or standalone");
 	}
 	if (cfg_field_is(key, "specification")) {
-		if (cfg_field_is(field, "xen") || cfg_field_is(field, "virtio"))
+		spec->xen = cfg_field_is(field, "xen");
+		spec->disk->virtio = cfg_field_is(field, "virtio");
+		if (spec->xen || spec->disk->virtio)
 			return 0;
 		return cfg_field_fail(tree, field, "unknown specification: expected xen or virtio");
 	}
@@ -294,6 +298,8 @@ static int finish(struct spec *spec, const struct cfg_value *value)
 					"a CD that can be written: expected access=ro");
 		disk->readonly = true;
 	}
+	if (!spec->xen && disk->vdev[0] == 'v')
+		disk->virtio = true;
 	disk->pos = value->pos;
 	disk->path_pos = value->pos;
 	if (spec->empty || !spec->given[PLACE_TARGET] || !target->len) {

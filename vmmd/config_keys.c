@@ -573,6 +573,24 @@ static int apply(struct keys *keys, const struct cfg_setting *setting)
 	return unknown_key(keys->tree, setting);
 }
 
+/*
+ * Whose devices they are: a PV guest has Xen's alone, one of type="pvh" both kinds, by
+ * what each says of itself, others virtio's alone.
+ */
+static void settle_devices(struct config *cfg)
+{
+	for (unsigned int i = 0; i < cfg->n_disks; i++) {
+		bool asked = cfg->disks[i].virtio && cfg->type == CONFIG_TYPE_PVH;
+
+		cfg->disks[i].virtio = asked || !config_has_xen(cfg);
+	}
+	for (unsigned int i = 0; i < cfg->n_vifs; i++) {
+		bool asked = cfg->vifs[i].virtio && cfg->type == CONFIG_TYPE_PVH;
+
+		cfg->vifs[i].virtio = asked || !config_has_xen(cfg);
+	}
+}
+
 /* What depends on more than one key. */
 static int settle(struct keys *keys)
 {
@@ -590,6 +608,7 @@ static int settle(struct keys *keys)
 	if (!cfg->kernel && !cfg->grub.used)
 		return cfg_fail(tree, cfg->kernel_pos.line ? &cfg->kernel_pos : &start,
 				"no kernel: expected kernel = 'PATH' or bootloader = 'pygrub'");
+	settle_devices(cfg);
 	if (!cfg->maxmem_mib)
 		cfg->maxmem_mib = cfg->memory_mib;
 	if (cfg->maxmem_mib < cfg->memory_mib)
@@ -601,7 +620,7 @@ static int settle(struct keys *keys)
 	if (cfg->maxvcpus < cfg->vcpus)
 		return cfg_fail(tree, &keys->maxvcpus_pos,
 				"maxvcpus is less than vcpus: expected %u at least", cfg->vcpus);
-	if (cfg->maxvcpus > cfg->vcpus && cfg->type != CONFIG_TYPE_PV &&
+	if (cfg->maxvcpus > cfg->vcpus && !config_has_xen(cfg) &&
 	    cfg_warn(tree, &keys->maxvcpus_pos,
 		     "maxvcpus has no effect: CPUs are not added to a running guest"))
 		return -ENOMEM;
@@ -619,9 +638,7 @@ static int settle(struct keys *keys)
 		return 0;
 	}
 	if (texts->root) {
-		/* A PV kernel has Xen's own disk drivers, which keep the name. */
-		root = cfg->type == CONFIG_TYPE_PV ? strdup(texts->root)
-						   : cfg_root_translate(cfg, texts->root);
+		root = cfg_root_translate(cfg, texts->root);
 		if (!root)
 			return cfg_nomem(tree->err);
 	}

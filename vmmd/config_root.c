@@ -80,7 +80,7 @@ char *cfg_root_translate(const struct config *cfg, const char *root)
 	const char *text = root;
 	struct name want, vdev;
 	unsigned int best_disk = 0;
-	int best = 0;
+	int best = 0, nth = 0;
 	bool whole = false;
 	const char *rest;
 	char *out;
@@ -105,10 +105,13 @@ char *cfg_root_translate(const struct config *cfg, const char *root)
 			whole = !vdev.part_len;
 		}
 	}
-	if (!best)
+	/* Xen's own disk driver keeps the name. */
+	if (!best || !cfg->disks[best_disk].virtio)
 		return strdup(root);
-	if (asprintf(&out, "/dev/vd%c%.*s%s", 'a' + (int)best_disk, whole ? (int)want.part_len : 0,
-		     want.part, rest) < 0)
+	for (unsigned int i = 0; i < best_disk; i++)
+		nth += cfg->disks[i].virtio;
+	if (asprintf(&out, "/dev/vd%c%.*s%s", 'a' + nth, whole ? (int)want.part_len : 0, want.part,
+		     rest) < 0)
 		return NULL;
 	return out;
 }

@@ -131,10 +131,10 @@ static int set_model(struct cfg_tree *tree, const struct cfg_field *field, struc
 {
 	struct config_pos pos = cfg_field_pos(field);
 
-	(void)vif;
-	if (cfg_field_is(field, "virtio") || cfg_field_is(field, "virtio-net"))
+	vif->virtio = cfg_field_is(field, "virtio") || cfg_field_is(field, "virtio-net");
+	if (vif->virtio)
 		return 0;
-	return cfg_warn(tree, &pos, "model=%.*s has no effect: the guest gets a virtio card",
+	return cfg_warn(tree, &pos, "model=%.*s has no effect: there is no such card",
 			(int)field->len, cfg_field_text(field));
 }
 

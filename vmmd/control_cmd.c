@@ -283,13 +283,17 @@ static void cmd_destroy(struct vm *vm, struct json_object *request, struct contr
 static enum console_kind default_console(const struct vm *vm)
 {
 	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
+	enum console_kind hvc = CONSOLE_VIRTIO;
 	const char *cmdline, *p;
 
-	/* A PV guest has no other. */
-	if (vm->console[CONSOLE_PV])
-		return CONSOLE_PV;
+	/* A PV guest has no other, one of type="pvh" the serial port besides. */
+	if (vm->console[CONSOLE_PV]) {
+		hvc = CONSOLE_PV;
+		if (!vm->console[CONSOLE_SERIAL])
+			return hvc;
+	}
 	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
-		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
+		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : hvc;
 	cmdline = vm->files->cmdline;
 	p = cmdline;
 	while ((p = strstr(p, "console="))) {
@@ -299,7 +303,7 @@ static enum console_kind default_console(const struct vm *vm)
 		if (word && !strncmp(p, "ttyS", strlen("ttyS")))
 			kind = CONSOLE_SERIAL;
 		else if (word && !strncmp(p, "hvc", strlen("hvc")))
-			kind = CONSOLE_VIRTIO;
+			kind = hvc;
 	}
 	return kind;
 }

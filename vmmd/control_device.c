@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Requests of the control socket about disks and network cards: what there is,
- * and in guests with type="pv" their coming and going. Who asks opens the file
+ * and in guests that speak to Xen their coming and going. Who asks opens the file
  * or the interface with his own rights and sends the descriptor: the guest's
  * vmmd, in its sandbox, opens nothing.
  */
@@ -64,7 +64,7 @@ static struct json_object *put_list(struct control_answer *answer)
 	return list;
 }
 
-static void list_pv_disks(struct vm *vm, struct json_object *list)
+static void list_xen_disks(struct vm *vm, struct json_object *list)
 {
 	struct json_object *json;
 	struct device *dev;
@@ -80,7 +80,7 @@ static void list_pv_disks(struct vm *vm, struct json_object *list)
 }
 
 /* Virtio disks are those of the configuration. */
-static void list_disks(struct vm *vm, struct json_object *list)
+static void list_virtio_disks(struct vm *vm, struct json_object *list)
 {
 	const struct config_disk *disk;
 	struct json_object *json;
@@ -88,6 +88,8 @@ static void list_disks(struct vm *vm, struct json_object *list)
 
 	for (u32 i = 0; i < vm->cfg.n_disks; i++) {
 		disk = &vm->cfg.disks[i];
+		if (!disk->virtio)
+			continue;
 		number = blkback_vdev_number(disk->vdev);
 		json = json_object_new_object();
 		control_put_text(json, "name", disk->vdev);
@@ -104,10 +106,8 @@ static void cmd_block_list(struct vm *vm, struct json_object *request,
 	struct json_object *list = put_list(answer);
 
 	(void)request;
-	if (vm->xen)
-		list_pv_disks(vm, list);
-	else
-		list_disks(vm, list);
+	list_xen_disks(vm, list);
+	list_virtio_disks(vm, list);
 }
 
 static void mac_text(const u8 mac[6], char text[18])
@@ -116,7 +116,7 @@ static void mac_text(const u8 mac[6], char text[18])
 		 mac[5]);
 }
 
-static void list_pv_vifs(struct vm *vm, struct json_object *list)
+static void list_xen_vifs(struct vm *vm, struct json_object *list)
 {
 	struct json_object *json;
 	struct device *dev;
@@ -135,7 +135,7 @@ static void list_pv_vifs(struct vm *vm, struct json_object *list)
 	}
 }
 
-static void list_vifs(struct vm *vm, struct json_object *list)
+static void list_virtio_vifs(struct vm *vm, struct json_object *list)
 {
 	const struct config_vif *vif;
 	struct json_object *json;
@@ -143,6 +143,8 @@ static void list_vifs(struct vm *vm, struct json_object *list)
 
 	for (u32 i = 0; i < vm->cfg.n_vifs; i++) {
 		vif = &vm->cfg.vifs[i];
+		if (!vif->virtio)
+			continue;
 		json = json_object_new_object();
 		mac_text(vif->mac, mac);
 		control_put_u64(json, "id", i);
@@ -158,10 +160,8 @@ static void cmd_network_list(struct vm *vm, struct json_object *request,
 	struct json_object *list = put_list(answer);
 
 	(void)request;
-	if (vm->xen)
-		list_pv_vifs(vm, list);
-	else
-		list_vifs(vm, list);
+	list_xen_vifs(vm, list);
+	list_virtio_vifs(vm, list);
 }
 
 /* ------------------------------------------------------------ attaching */
@@ -169,7 +169,7 @@ static void cmd_network_list(struct vm *vm, struct json_object *request,
 static bool may_change(struct vm *vm, struct control_answer *answer)
 {
 	if (!vm->xen)
-		control_error(answer, "devices come and go in guests with type='pv' only");
+		control_error(answer, "devices come and go in guests with type='pv' or 'pvh' only");
 	else if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		control_error(answer, "the guest has ended");
 	else if (vm->filejob)

@@ -93,7 +93,7 @@ static void cmd_vcpu_set(struct vm *vm, struct json_object *request, struct cont
 	if (!control_number(request, "vcpus", UINT32_MAX, &vcpus)) {
 		control_error(answer, "no number: expected \"vcpus\"");
 	} else if (!vm->xen) {
-		control_error(answer, "vCPUs come and go in guests with type='pv' only");
+		control_error(answer, "vCPUs come and go in guests with type='pv' or 'pvh' only");
 	} else if (!vcpus || vcpus > vm->cfg.vcpus) {
 		control_error(answer, "%llu vCPUs cannot be had: expected 1 to %u (maxvcpus)",
 			      (unsigned long long)vcpus, vm->cfg.vcpus);
@@ -112,7 +112,7 @@ static void cmd_sysrq(struct vm *vm, struct json_object *request, struct control
 	if (!key || strlen(key) != 1 || !isgraph((unsigned char)*key)) {
 		control_error(answer, "no key: expected one letter or digit");
 	} else if (!vm->xen) {
-		control_error(answer, "magic keys reach guests with type='pv' only");
+		control_error(answer, "magic keys reach guests with type='pv' or 'pvh' only");
 	} else if (vm->state != VM_RUNNING) {
 		control_error(answer, "the guest does not run");
 	} else {

@@ -51,7 +51,7 @@ static void cmd_dump_core(struct vm *vm, struct json_object *request, struct con
 	int ret;
 
 	(void)request;
-	if (!vm->xen) {
+	if (vm->cfg.type != CONFIG_TYPE_PV) {
 		control_error(answer, "cores are of guests with type='pv' only");
 	} else if (!vm->powered) {
 		control_error(answer, "the guest is about to start anew");
@@ -84,7 +84,7 @@ static void cmd_save(struct vm *vm, struct json_object *request, struct control_
 		i++;
 	if (!then || i == ARRAY_SIZE(words)) {
 		control_error(answer, "no \"then\": expected destroy, continue or pause");
-	} else if (!vm->xen) {
+	} else if (vm->cfg.type != CONFIG_TYPE_PV) {
 		control_error(answer, "guests with type='pv' can be saved only");
 	} else if (vm->state != VM_RUNNING) {
 		control_error(answer, "the guest does not run and cannot suspend itself");

@@ -158,6 +158,12 @@ static const struct request requests[] = {
 	{KVM_SET_REGS, VCPU},
 	{KVM_GET_SREGS, VCPU},
 	{KVM_SET_SREGS, VCPU},
+	/* hypercalls of PVH guests: their arguments, and what they arrange */
+	{KVM_TRANSLATE, VCPU},
+	{KVM_SET_USER_MEMORY_REGION, VCPU},
+	{KVM_XEN_HVM_SET_ATTR, VCPU},
+	{KVM_XEN_VCPU_SET_ATTR, VCPU},
+	{KVM_XEN_HVM_EVTCHN_SEND, ALL},
 	{KVM_IRQ_LINE, ALL},
 	{KVM_SIGNAL_MSI, ALL},
 	{KVM_SET_GSI_ROUTING, ALL},

@@ -20,6 +20,7 @@
 #include "hvctl.h"
 #include "thread.h"
 #include "vm.h"
+#include "xen/core.h"
 
 #define VCPU_KICK SIGRTMIN
 /* Where a CPU starts after reset. */
@@ -145,6 +146,9 @@ static bool vcpu_exit(struct vcpu *vcpu)
 	case KVM_EXIT_MMIO:
 		vcpu_mmio(vcpu);
 		return true;
+	case KVM_EXIT_XEN:
+		xen_hypercall(vcpu);
+		return true;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return true;
@@ -193,6 +197,28 @@ static void vcpu_run(struct vcpu *vcpu)
 	}
 }
 
+int vcpu_ioctl(struct vcpu *vcpu, unsigned long request, void *arg)
+{
+	struct vm *vm = vcpu->vm;
+	int ret;
+
+	if (vcpu->started && pthread_equal(vcpu->thread, pthread_self()))
+		return hv_ioctl(vcpu->fd, request, arg);
+	pthread_mutex_lock(&vm->run_lock);
+	vcpu->holds++;
+	if (vcpu->started && !vcpu->parked) {
+		__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_RELEASE);
+		pthread_kill(vcpu->thread, VCPU_KICK);
+	}
+	pthread_mutex_unlock(&vm->run_lock);
+	ret = hv_ioctl(vcpu->fd, request, arg);
+	pthread_mutex_lock(&vm->run_lock);
+	vcpu->holds--;
+	pthread_cond_broadcast(&vm->run_cond);
+	pthread_mutex_unlock(&vm->run_lock);
+	return ret;
+}
+
 /* Wait for leave to run; false when the thread is to end. */
 static bool vcpu_park(struct vcpu *vcpu)
 {
@@ -202,7 +228,7 @@ static bool vcpu_park(struct vcpu *vcpu)
 	pthread_mutex_lock(&vm->run_lock);
 	vcpu->parked = true;
 	pthread_cond_broadcast(&vm->park_cond);
-	while ((!vm->run || vcpu->ended) && !vm->quit)
+	while ((!vm->run || vcpu->ended || vcpu->holds) && !vm->quit)
 		pthread_cond_wait(&vm->run_cond, &vm->run_lock);
 	vcpu->parked = false;
 	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_RELEASE);

@@ -18,8 +18,9 @@ struct vm;
  * @fd: KVM vCPU descriptor
  * @run: area shared with the kernel; its thread only, but for immediate_exit
  * @thread: valid when @started
- * @started: the thread exists; main thread only
+ * @started: the thread exists; set by the main thread before any vCPU runs
  * @parked: the thread waits in vcpu.c for work; guarded by vm->run_lock
+ * @holds: vcpu_ioctl() calls that keep it from running; guarded by vm->run_lock
  * @ended: met an exit it cannot go on from; its thread only
  */
 struct vcpu {
@@ -30,6 +31,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	bool parked;
+	u32 holds;
 	bool ended;
 };
 
@@ -59,6 +61,19 @@ void vcpus_pause(struct vm *vm);
 
 /** vcpus_stop() - end and join the threads; harmless when not started */
 void vcpus_stop(struct vm *vm);
+
+/**
+ * vcpu_ioctl() - an ioctl on a vCPU that may be running the guest
+ * @vcpu: the vCPU, its threads started
+ * @request: KVM_*
+ * @arg: pointer or number
+ *
+ * The kernel serves it while the vCPU is outside of KVM_RUN only, which one that
+ * waits for its first SIPI may never leave by itself. So it is held out meanwhile.
+ *
+ * Context: the thread of any vCPU of the VM. Return: as hv_ioctl().
+ */
+int vcpu_ioctl(struct vcpu *vcpu, unsigned long request, void *arg);
 
 /**
  * vcpu_cpu_ns() - host CPU time a vCPU's thread has used

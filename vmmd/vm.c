@@ -103,7 +103,7 @@ static int vm_create_console(struct vm *vm)
 	return con ? virtio_console_create(vm, con) : -ENOMEM;
 }
 
-/* A PV guest has no machine, but back ends. */
+/* Xen's side, and the devices that are Xen's. */
 static int vm_create_backends(struct vm *vm)
 {
 	const struct config *cfg = &vm->cfg;
@@ -114,14 +114,16 @@ static int vm_create_backends(struct vm *vm)
 	if (!ret)
 		ret = pvconsole_create(vm);
 	for (i = 0; !ret && i < cfg->n_disks; i++)
-		ret = blkback_create(vm, &cfg->disks[i]);
+		if (!cfg->disks[i].virtio)
+			ret = blkback_create(vm, &cfg->disks[i]);
 	for (i = 0; !ret && i < cfg->n_vifs; i++)
-		ret = netback_create(vm, &cfg->vifs[i]);
+		if (!cfg->vifs[i].virtio)
+			ret = netback_create(vm, &cfg->vifs[i]);
 	return ret;
 }
 
 /* The machine, top to bottom; PCI slots go in the same order. */
-static int vm_create_devices(struct vm *vm)
+static int vm_create_machine(struct vm *vm)
 {
 	const struct config *cfg = &vm->cfg;
 	u32 i;
@@ -139,25 +141,40 @@ static int vm_create_devices(struct vm *vm)
 	if (!ret && cfg->serial)
 		ret = serial_create(vm);
 	for (i = 0; !ret && i < cfg->n_disks; i++)
-		ret = virtio_blk_create(vm, &cfg->disks[i]);
+		if (cfg->disks[i].virtio)
+			ret = virtio_blk_create(vm, &cfg->disks[i]);
 	for (i = 0; !ret && i < cfg->n_vifs; i++)
-		ret = virtio_net_create(vm, &cfg->vifs[i]);
-	if (!ret)
+		if (cfg->vifs[i].virtio)
+			ret = virtio_net_create(vm, &cfg->vifs[i]);
+	/* Xen has a console and a balloon of its own. */
+	if (!ret && !config_has_xen(cfg))
 		ret = vm_create_console(vm);
 	if (!ret && cfg->rng)
 		ret = virtio_rng_create(vm);
-	if (!ret && cfg->balloon)
+	if (!ret && cfg->balloon && !config_has_xen(cfg))
 		ret = virtio_balloon_create(vm);
 	if (!ret && cfg->vsock_cid)
 		ret = virtio_vsock_create(vm, cfg->vsock_cid);
 	return ret;
 }
 
-/* A PV guest has all vCPUs that it may get; it leaves those that are not online. */
+/* A PV guest has no machine. */
+static int vm_create_devices(struct vm *vm)
+{
+	int ret = 0;
+
+	if (vm->cfg.type != CONFIG_TYPE_PV)
+		ret = vm_create_machine(vm);
+	if (!ret && config_has_xen(&vm->cfg))
+		ret = vm_create_backends(vm);
+	return ret;
+}
+
+/* A Xen guest has all vCPUs that it may get; it leaves those that are not online. */
 static void vm_count_vcpus(struct vm *vm)
 {
 	vm->online = vm->cfg.vcpus;
-	if (vm->cfg.type == CONFIG_TYPE_PV)
+	if (config_has_xen(&vm->cfg))
 		vm->cfg.vcpus = vm->cfg.maxvcpus;
 }
 
@@ -218,8 +235,7 @@ int vm_create(struct vm *vm, const char *device)
 		ret = vm_create_memory(vm);
 	}
 	if (!ret)
-		ret = vm->cfg.type == CONFIG_TYPE_PV ? vm_create_backends(vm)
-						     : vm_create_devices(vm);
+		ret = vm_create_devices(vm);
 	if (!ret) {
 		corefile_open(vm);
 		return 0;
@@ -332,14 +348,20 @@ int vm_resume(struct vm *vm)
 
 int vm_power_button(struct vm *vm, bool reboot)
 {
-	int ret;
+	int ret = -EAGAIN;
 
 	if (vm->state != VM_RUNNING)
 		return -EINVAL;
-	ret = vm->xen ? xen_ask_shutdown(vm, reboot ? "reboot" : "poweroff")
-		      : acpi_pm_press_button(vm);
+	if (vm->xen)
+		ret = xen_ask_shutdown(vm, reboot ? "reboot" : "poweroff");
 	if (!ret)
-		vm->reboot_wanted = reboot && !vm->xen;
+		vm->reboot_wanted = false;
+	/* A kernel that does not know Xen may know ACPI. */
+	if (ret != -EAGAIN || !vm->acpi_pm)
+		return ret;
+	ret = acpi_pm_press_button(vm);
+	if (!ret)
+		vm->reboot_wanted = reboot;
 	return ret;
 }
 

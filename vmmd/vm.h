@@ -83,7 +83,7 @@ enum vm_state {
  * @balloon: virtio balloon, NULL where the guest has none
  * @vcon: virtio console, NULL where the guest has none
  * @pvconsole: Xen console, NULL where the guest has none
- * @xen: Xen side of a guest with type="pv", NULL for others
+ * @xen: Xen side of a guest with type="pv" or "pvh", NULL for others
  * @restore: what the guest is read from at its first start, else NULL; main thread
  *	     only
  * @filejob: file that is being written of the guest's memory, NULL for none; main

@@ -65,13 +65,17 @@ END
 
 # start KEY=VALUE...: begin a guest; its console goes to $tmp/out.
 start() {
+	local kind='(serial|pv)'
+
+	# A PVH guest has both; the serial port comes first.
+	[ "${CONSOLE:-}" != hvc0 ] || kind=pv
 	: >"$tmp/out"
 	: >"$tmp/log"
 	vmmd --device $NODE "$tmp/guest.cfg" "$@" 2>"$tmp/log" &
 	vmmd=$!
 	pty=''
 	while [ -z "$pty" ] && kill -0 $vmmd 2>/dev/null; do
-		pty=$(sed -nE 's/.*(serial|pv) console: //p' "$tmp/log")
+		pty=$(sed -nE "s/.*$kind console: //p" "$tmp/log" | head -n 1)
 		sleep 0.1
 	done
 	reader=''

@@ -200,7 +200,7 @@ check_text "so has its log" "renamed to third" "$(hvctl log third)"
 
 check "unpause" hvctl unpause third
 check_status "vcpu-set of a guest with virtio" 1 hvctl vcpu-set third 1
-check_text "is refused" "type='pv' only" "$said"
+check_text "is refused" "type='pv' or 'pvh' only" "$said"
 check_status "block-attach to it" 1 hvctl block-attach third "$work/disk,raw,xvdb,w"
 check_status "sysrq to it" 1 hvctl sysrq third h
 console_has third 60 "guest: ready"

@@ -242,6 +242,8 @@ int boot_load(struct vm *vm)
 		ret = acpi_build(vm, BOOT_ACPI, BOOT_ACPI_BYTES, &rsdp);
 		if (!ret)
 			ret = vm->files->load(vm, rsdp);
+		if (!ret && vm->xen)
+			ret = xen_boot_load(vm);
 	}
 	/* They are in the guest's memory now, and read anew for its next start. */
 	if (vm->files->pygrub)

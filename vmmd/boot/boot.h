@@ -24,6 +24,8 @@ struct vm;
 #define BOOT_CMDLINE	   0x8000ULL
 #define BOOT_CMDLINE_BYTES 0x8000ULL
 #define BOOT_EBDA	   0x9fc00ULL
+#define BOOT_XEN_STORE	   0xde000ULL /* a PVH guest's ring of xenstore */
+#define BOOT_XEN_CONSOLE   0xdf000ULL /* and that of its console */
 #define BOOT_ACPI	   0xe0000ULL
 #define BOOT_ACPI_BYTES	   0x20000ULL
 #define BOOT_HIGH	   0x100000ULL /* images go here and above */

@@ -6,11 +6,12 @@
 #include "types.h"
 
 struct kvm_cpuid2;
+struct vcpu;
 struct vm;
 
 /**
  * xen_create() - make vm->xen
- * @vm: being created, type="pv", none of Xen's devices yet
+ * @vm: being created, type="pv" or "pvh", none of Xen's devices yet
  *
  * Return: 0 or a negative errno (logged).
  */
@@ -107,5 +108,11 @@ int xen_memory_limit(struct vm *vm);
  * not to use goes.
  */
 void xen_cpuid(const struct vm *vm, struct kvm_cpuid2 *cpuid, u32 vcpu);
+
+/**
+ * xen_hypercall() - KVM_EXIT_XEN
+ * @vcpu: own thread; its VM has type="pvh"
+ */
+void xen_hypercall(struct vcpu *vcpu);
 
 #endif /* VMMD_XEN_CORE_H */

@@ -188,7 +188,7 @@ int xen_create(struct vm *vm)
 		return -ENOMEM;
 	}
 	xen->vm = vm;
-	xen->ops = &xen_shim_ops;
+	xen->ops = vm->cfg.type == CONFIG_TYPE_PV ? &xen_shim_ops : &xen_hvm_ops;
 	xen->target_mib = min_t(u64, vm->cfg.memory_mib, vm->limit_mib);
 	xen->dev = (struct device){
 		.name = "xen",

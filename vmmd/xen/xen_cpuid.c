@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* CPUID of guests that find Xen. See core.h. */
 #include <errno.h>
+#include <asm/kvm_para.h>
 #include <linux/kvm.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "boot/cpu.h"
 #include "savefile.h"
 #include "xen/core.h"
+#include "xen/hvm.h"
 #include "xen/xen_internal.h"
 
 #define HYPERVISOR_LEAVES 0x40000000U
@@ -199,5 +201,31 @@ void xen_cpuid_pv(struct kvm_cpuid2 *cpuid, u32 vcpu)
 		cpuid->entries[n++] = *e;
 	}
 	cpuid->nent = n;
+	add_leaves(cpuid, &leaves, vcpu);
+}
+
+/**
+ * xen_cpuid_hvm() - see xen_cpuid(): a guest whose hypercalls come by the hypervisor
+ *
+ * KVM's leaves stay the first, for kernels that do not know Xen. Who knows both takes
+ * the hypervisor whose leaves are last for the one it runs on (the others are what
+ * that one imitates). All hypercalls are Xen's, so KVM's features that need one go.
+ */
+void xen_cpuid_hvm(struct kvm_cpuid2 *cpuid, u32 vcpu)
+{
+	static const struct leaves leaves = {
+		.base = HYPERVISOR_LEAVES + 0x100,
+		.pages = 1,
+		.msr = HVM_HYPERCALL_MSR,
+		.hvm = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR,
+	};
+	static const u32 by_hypercall = BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_SEND_IPI) |
+					BIT(KVM_FEATURE_PV_SCHED_YIELD) |
+					BIT(KVM_FEATURE_HC_MAP_GPA_RANGE);
+	u32 i;
+
+	for (i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			cpuid->entries[i].eax &= ~by_hypercall;
 	add_leaves(cpuid, &leaves, vcpu);
 }

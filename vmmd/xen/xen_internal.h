@@ -41,13 +41,14 @@ struct xen_call {
 };
 
 struct hv;
+struct hvm;
 struct kvm_cpuid2;
 struct saving;
 struct xen;
 
 /**
  * struct xen_ops - how a guest's hypercalls reach vmmd: by the shim in the guest
- * (shim_ops.c)
+ * (shim_ops.c), or by the hypervisor (hvm.c)
  * @create: the guest's devices are about to be made
  * @destroy: the reverse; harmless when @create has failed
  * @boot: place what the guest is to find in its memory; fills xen->start
@@ -85,7 +86,7 @@ struct xen_ops {
 	u64 (*pages_left)(const struct xen *xen);
 };
 
-extern const struct xen_ops xen_shim_ops;
+extern const struct xen_ops xen_shim_ops, xen_hvm_ops;
 
 #define XEN_GRANTS     (SHIM_GRANT_FRAMES * GUEST_PAGE_SIZE / 8)
 #define XEN_DEBUG_LINE 200
@@ -105,6 +106,8 @@ extern const struct xen_ops xen_shim_ops;
  * @vm: the VM
  * @dev: first of the guest's devices that are Xen's
  * @ops: how its hypercalls come; constant
+ * @hvm: of a guest whose hypercalls come by the hypervisor (hvm.h), else NULL;
+ *	 constant
  * @store: its xenstore; made anew for each start of the guest
  * @start: where the guest finds its rings; main thread, before the guest runs
  * @user_pgd: PV: programs run on page tables without their kernel; constant
@@ -131,6 +134,7 @@ struct xen {
 	struct vm *vm;
 	struct device dev;
 	const struct xen_ops *ops;
+	struct hvm *hvm;
 	struct xenstore *store;
 	struct pv_start start;
 	bool user_pgd;
@@ -178,6 +182,7 @@ void xen_tree_withdraw_suspend(struct xen *xen);
 
 /* xen_cpuid.c */
 void xen_cpuid_pv(struct kvm_cpuid2 *cpuid, u32 vcpu);
+void xen_cpuid_hvm(struct kvm_cpuid2 *cpuid, u32 vcpu);
 /* arrays of SAVEFILE_CPUID */
 int xen_cpuid_features(const struct hv *hv, u32 features[]);
 const char *xen_cpuid_missing(const u32 saved[], const u32 here[]);

@@ -46,6 +46,14 @@ static void dump_path(FILE *out, const char *path)
 		fprintf(out, "%s", path);
 }
 
+/* Others than PVH guests have devices of one kind. */
+static const char *kind_of(const struct config *cfg, bool virtio)
+{
+	if (cfg->type == CONFIG_TYPE_PVH)
+		return virtio ? " virtio" : " xen";
+	return virtio == (cfg->type != CONFIG_TYPE_PV) ? "" : " WRONG";
+}
+
 static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 {
 	static const char *const types[] = {"auto", "pv", "pvh", "hvm"};
@@ -78,8 +86,9 @@ static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 	for (unsigned int i = 0; i < cfg->n_disks; i++) {
 		const struct config_disk *disk = &cfg->disks[i];
 
-		fprintf(out, "disk %s %s %s%s%s%s ", disk->vdev,
+		fprintf(out, "disk %s %s %s%s%s%s%s ", disk->vdev,
 			config_disk_format_name(disk->format), disk->readonly ? "ro" : "rw",
+			kind_of(cfg, disk->virtio),
 			disk->cdrom ? " cdrom" : "", disk->direct ? " direct" : "",
 			disk->discard ? "" : " no-discard");
 		dump_path(out, disk->path);
@@ -95,8 +104,8 @@ static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 		else
 			fprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
 				m[5]);
-		fprintf(out, " bridge=%s ifname=%s ip=%s script=%s rate=%llu@%u mtu=%u\n",
-			vif->bridge, vif->ifname, vif->ip ? vif->ip : "",
+		fprintf(out, "%s bridge=%s ifname=%s ip=%s script=%s rate=%llu@%u mtu=%u\n",
+			kind_of(cfg, vif->virtio), vif->bridge, vif->ifname, vif->ip ? vif->ip : "",
 			vif->script ? vif->script : "", (unsigned long long)vif->rate,
 			vif->rate_interval_us, vif->mtu);
 	}
