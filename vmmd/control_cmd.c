@@ -282,16 +282,15 @@ static void cmd_destroy(struct vm *vm, struct json_object *request, struct contr
 /* The console that the kernel itself will take for /dev/console: the last one. */
 static enum console_kind default_console(const struct vm *vm)
 {
-	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : CONSOLE_VIRTIO;
-	enum console_kind hvc = CONSOLE_VIRTIO;
+	enum console_kind hvc = vm->console[CONSOLE_PV] ? CONSOLE_PV : CONSOLE_VIRTIO;
+	enum console_kind kind = vm->console[CONSOLE_SERIAL] ? CONSOLE_SERIAL : hvc;
 	const char *cmdline, *p;
 
-	/* A PV guest has no other, one of type="pvh" the serial port besides. */
-	if (vm->console[CONSOLE_PV]) {
-		hvc = CONSOLE_PV;
-		if (!vm->console[CONSOLE_SERIAL])
-			return hvc;
-	}
+	/* A PV guest has no other, and one of type="pvh" rather this one. */
+	if (vm->console[CONSOLE_PV])
+		kind = hvc;
+	if (vm->console[CONSOLE_PV] && !vm->console[CONSOLE_SERIAL])
+		return hvc;
 	if (vm->cfg.console != CONFIG_CONSOLE_AUTO)
 		return vm->cfg.console == CONFIG_CONSOLE_SERIAL ? CONSOLE_SERIAL : hvc;
 	cmdline = vm->files->cmdline;
