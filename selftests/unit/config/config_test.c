@@ -88,9 +88,8 @@ static void dump(FILE *out, const struct config *cfg, bool has_uuid)
 
 		fprintf(out, "disk %s %s %s%s%s%s%s ", disk->vdev,
 			config_disk_format_name(disk->format), disk->readonly ? "ro" : "rw",
-			kind_of(cfg, disk->virtio),
-			disk->cdrom ? " cdrom" : "", disk->direct ? " direct" : "",
-			disk->discard ? "" : " no-discard");
+			kind_of(cfg, disk->virtio), disk->cdrom ? " cdrom" : "",
+			disk->direct ? " direct" : "", disk->discard ? "" : " no-discard");
 		dump_path(out, disk->path);
 		fprintf(out, "\n");
 	}
