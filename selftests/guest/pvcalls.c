@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What all tests need, event channels and XENMEM_exchange. See pvcalls.h. */
+/* What all tests need, event channels, memory reservation. See pvcalls.h. */
 #include "pvcalls.h"
 
 #include <xen/event_channel.h>
@@ -278,6 +278,33 @@ static void test_exchange(void)
 		      all_there());
 }
 
+/* ---------------------------------------------------------------- populate */
+
+/* One frame, by its list of one: a frame given back, or a number to be populated. */
+static long reservation(u32 cmd, u64 *frame)
+{
+	struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+
+	*(u64 **)&r.extent_start = frame;
+	return hypercall(__HYPERVISOR_memory_op, cmd, (u64)&r, 0);
+}
+
+static void test_populate(void)
+{
+	u64 frame = mfn_of(spare[0]), beyond = 1UL << 30;
+
+	check("decrease_reservation", reservation(XENMEM_decrease_reservation, &frame) == 1);
+	check("... once", !reservation(XENMEM_decrease_reservation, &frame));
+	check("populate_physmap: a number beyond the memory",
+	      reservation(XENMEM_populate_physmap, &beyond) == 1 && beyond == frame &&
+		      MACH2PHYS[frame] == 1UL << 30);
+	beyond = pfn_of(spare[0]);
+	check("populate_physmap: nothing is left", !reservation(XENMEM_populate_physmap, &beyond));
+	reservation(XENMEM_decrease_reservation, &frame);
+	check("populate_physmap: as it was",
+	      reservation(XENMEM_populate_physmap, &beyond) == 1 && all_there());
+}
+
 void kernel(const struct start_info *start);
 
 void kernel(const struct start_info *start)
@@ -298,6 +325,7 @@ void kernel(const struct start_info *start)
 	test_setup(early);
 	test_queues(early);
 	test_exchange();
+	test_populate();
 	test_grants();
 	test_nmi();
 	test_reset();

@@ -3,7 +3,7 @@
  * A Xen PV kernel that makes hypercalls no Linux guest makes, or not in this way,
  * and says by console_io what came of them. One vCPU, events masked throughout.
  *
- * pvcalls.c	   what all need, event channels, XENMEM_exchange
+ * pvcalls.c	   what all need, event channels, memory reservation
  * pvcalls_grant.c grant tables
  * pvcalls_nmi.c   NMIs
  * pvcalls_misc.c  timers, watchdogs, the rest

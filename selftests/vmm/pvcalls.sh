@@ -7,7 +7,7 @@
 # (selftests/guest/pvcalls.c) and says what came of each, a line of the log.
 
 . ./guest.sh
-plan 182
+plan 187
 
 run 'type="pv"' 'uuid="00112233-4455-6677-8899-aabbccddeeff"' "kernel=\"$PWD/../guest/pvcalls\"" 'ramdisk=""'
 while read -r good what; do

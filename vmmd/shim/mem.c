@@ -207,14 +207,16 @@ static bool pfns_exist(u64 pfn, u64 pages)
 	return pfn < shim_info.max_pages && pages <= shim_info.max_pages - pfn;
 }
 
-/* In: frame numbers of the guest, but for "increase"; out: frames. */
+/*
+ * In: frame numbers of the guest, but for "increase"; out: frames. The numbers may be
+ * beyond its memory: Linux hot-adds what it populates, at addresses of its choice.
+ */
 static long increase(const struct xen_memory_reservation *r, bool with_pfns)
 {
 	u64 list = *(const u64 *)&r->extent_start, i, pfn = NOBODY, mfn;
 
 	for (i = 0; i < r->nr_extents; i++) {
-		if (with_pfns &&
-		    (!take_frame(list, i, &pfn) || !pfns_exist(pfn, 1UL << r->extent_order)))
+		if (with_pfns && !take_frame(list, i, &pfn))
 			break;
 		mfn = allocate(pfn, r->extent_order);
 		if (mfn == NOBODY || guest_copy((u64 *)list + i, &mfn, sizeof(mfn)))
