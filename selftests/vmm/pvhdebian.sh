@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lab: smp=2 timeout=900 full
+#
+# Debian as a PVH guest that finds Xen: its own kernel, root on Xen's disk, network
+# over Xen's card, hvc0.
+
+. ./guest.sh
+. ./debian.sh
+CONSOLE=hvc0
+host=192.168.79.1
+plan 10
+
+hvctl net -a $host/24 up || exit 1
+
+for n in 1 2; do
+	debian 'type="pvh"' vcpus=$n 'extra="console=hvc0"' 'root="/dev/xvda ro"'
+	ok "$n vCPUs: a prompt" at_prompt
+	ok "... $n CPUs, its root on xvda, the network by DHCP" answers \
+		"[ \$(nproc) = $n ] && grep -q '^/dev/xvda / ' /proc/mounts && ping -c 1 $host"
+	ok "... under Xen" answers 'grep -q PVH /sys/hypervisor/guest_type'
+	if [ $n = 2 ]; then
+		say reboot
+		ok "... it reboots" until_seen log 'reboot .restart.'
+		: >"$tmp/out"
+		ok "... to its prompt" at_prompt
+	fi
+	ok "... it powers off" off
+done
+
+finish
