@@ -22,6 +22,7 @@
 
 /* HVM_PARAM_CALLBACK_IRQ: how, in the highest byte (xen/hvm/params.h). */
 #define CALLBACK_TYPE(value) ((value) >> 56)
+#define CALLBACK_LINE	     0
 #define CALLBACK_VECTOR	     2
 
 /* ------------------------------------------------------------ hvm_op */
@@ -29,16 +30,23 @@
 static s64 set_callback(struct hvm *hvm, u64 value)
 {
 	struct kvm_xen_hvm_attr attr = {.type = KVM_XEN_ATTR_TYPE_UPCALL_VECTOR};
-	int ret;
+	bool vector = CALLBACK_TYPE(value) == CALLBACK_VECTOR;
+	int ret = 0;
 
-	/* Zero is none; there are no interrupt lines for it here. */
-	if (value && CALLBACK_TYPE(value) != CALLBACK_VECTOR)
-		return -EINVAL;
-	attr.u.vector = (u8)value;
-	if (value && attr.u.vector < VECTOR_MIN)
+	if (vector)
+		attr.u.vector = (u8)value;
+	if (vector && attr.u.vector < VECTOR_MIN)
 		return -EINVAL;
 	pthread_mutex_lock(&hvm->lock);
-	ret = hvm_attr(hvm, &attr);
+	/*
+	 * There are no interrupt lines for it here. Who has vectors by vCPU needs none:
+	 * Linux names one then, to show a toolstack that it has the drivers, and takes
+	 * a refusal for one of the vectors, whose interrupts it would never end.
+	 */
+	if (value && !vector && (CALLBACK_TYPE(value) != CALLBACK_LINE || !hvm->vector[0]))
+		ret = -EINVAL;
+	if (!ret)
+		ret = hvm_attr(hvm, &attr);
 	if (!ret)
 		hvm->callback = value;
 	pthread_mutex_unlock(&hvm->lock);

@@ -423,9 +423,15 @@ static bool params(void)
 	CHECK(set_param(HVM_PARAM_CALLBACK_IRQ, 2ULL << 56 | 3) == -EINVAL && told.vector == 0xf3);
 	CHECK(set_param(HVM_PARAM_CALLBACK_IRQ, 1ULL << 56) == -EINVAL);
 	CHECK(!set_param(HVM_PARAM_CALLBACK_IRQ, 0) && !told.vector);
+	/* A line is for show, and for who has vectors: see below. */
+	CHECK(set_param(HVM_PARAM_CALLBACK_IRQ, 1) == -EINVAL);
 	CHECK(set_param(HVM_PARAM_STORE_PFN, 1) == -EPERM);
 	CHECK(!CALL(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, upcall));
 	CHECK(told.vcpu_vector[1] == 0xf3);
+	upcall.vcpu = 0;
+	CHECK(!CALL(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, upcall));
+	CHECK(!set_param(HVM_PARAM_CALLBACK_IRQ, 1) && !told.vector);
+	CHECK(set_param(HVM_PARAM_CALLBACK_IRQ, 1ULL << 56) == -EINVAL);
 	upcall.vector = 2;
 	CHECK(CALL(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, upcall) == -EINVAL);
 	upcall.vcpu = BOARD_VCPUS;
