@@ -306,8 +306,9 @@ static int irqfd_deassign(struct hv_irqchip *chip, const struct kvm_irqfd *args)
  * @args: eventfd, GSI and KVM_IRQFD_FLAG_*
  *
  * Context: may sleep. Return: 0; -EINVAL without an irqchip, for unknown flags
- * and for RESAMPLE without an IOAPIC, a GSI out of range or a descriptor that is no eventfd; -EBADF;
- * -EBUSY when the eventfd is in use as an irqfd of this VM; -ENOMEM.
+ * and for RESAMPLE without an IOAPIC, a GSI out of range or a descriptor that is
+ * no eventfd; -EBADF; -EBUSY when the eventfd is in use as an irqfd of this VM;
+ * -ENOMEM.
  */
 int hv_irqfd_assign(struct hv_vm *vm, const struct kvm_irqfd *args)
 {

@@ -551,6 +551,7 @@ static bool takes_user_irq(struct hv_vcpu *vcpu)
 static void fill_run(struct hv_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+
 	run->if_flag = !!(vcpu->state.rflags & X86_EFLAGS_IF);
 	run->flags = 0;
 	run->cr8 = vcpu->state.cr8;
