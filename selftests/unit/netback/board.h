@@ -91,6 +91,8 @@ void tx_extra(struct front *f, u8 type, u8 flags, const void *info);
 void tx_push(struct front *f);
 bool tx_answer(struct front *f, int16_t *status);
 bool tx_answers(struct front *f, u32 count, int16_t status);
+bool front_rung(u32 port, u32 times);
+u32 rx_where(u32 n, u32 packets);
 void tx_frame(struct front *f, const u8 *frame, size_t len, u16 flags);
 void rx_offer(struct front *f, u32 count);
 bool rx_answer(struct front *f, netif_rx_response_t *r);

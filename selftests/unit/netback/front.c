@@ -7,6 +7,8 @@
 
 #include "board.h"
 
+#define PATIENCE 20000 /* looks, 100 us apart */
+
 struct front front[NETBACK_QUEUES_MAX];
 RING_IDX ring_start;
 
@@ -114,7 +116,7 @@ bool tx_answer(struct front *f, int16_t *status)
 {
 	struct netif_tx_response *r;
 
-	for (u32 i = 0; i < 20000; i++) {
+	for (u32 i = 0; i < PATIENCE; i++) {
 		if (__atomic_load_n(&f->tx.sring->rsp_prod, __ATOMIC_ACQUIRE) != f->tx.rsp_cons) {
 			r = RING_GET_RESPONSE(&f->tx, f->tx.rsp_cons);
 			*status = r->status;
@@ -129,6 +131,33 @@ bool tx_answer(struct front *f, int16_t *status)
 		usleep(100);
 	}
 	return false;
+}
+
+/* Back ends answer first and ring then. */
+bool front_rung(u32 port, u32 times)
+{
+	for (u32 i = 0; i < PATIENCE; i++) {
+		if (__atomic_load_n(&notified[port], __ATOMIC_SEQ_CST) == times)
+			return true;
+		usleep(100);
+	}
+	return false;
+}
+
+/* Which of n queues has so many packets for the guest, n for none. */
+u32 rx_where(u32 n, u32 packets)
+{
+	for (u32 i = 0; i < PATIENCE; i++) {
+		for (u32 q = 0; q < n; q++) {
+			RING_IDX prod =
+				__atomic_load_n(&front[q].rx.sring->rsp_prod, __ATOMIC_ACQUIRE);
+
+			if (prod - front[q].rx.rsp_cons == packets)
+				return q;
+		}
+		usleep(100);
+	}
+	return n;
 }
 
 bool tx_answers(struct front *f, u32 count, int16_t status)
@@ -188,7 +217,7 @@ void rx_offer(struct front *f, u32 count)
 
 bool rx_answer(struct front *f, netif_rx_response_t *r)
 {
-	for (u32 i = 0; i < 20000; i++) {
+	for (u32 i = 0; i < PATIENCE; i++) {
 		if (__atomic_load_n(&f->rx.sring->rsp_prod, __ATOMIC_ACQUIRE) != f->rx.rsp_cons) {
 			*r = *RING_GET_RESPONSE(&f->rx, f->rx.rsp_cons);
 			f->rx.sring->rsp_event = ++f->rx.rsp_cons + 1;

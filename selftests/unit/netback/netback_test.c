@@ -232,21 +232,17 @@ static bool queues(void)
 		tx_push(&front[i]);
 		CHECK(tx_answers(&front[i], 1, NETIF_RSP_OKAY));
 		CHECK(peer_take(&hdr, got, &len) && !memcmp(got, pkt.data, len));
-		CHECK(notified[front[i].tx_port] == 1);
+		CHECK(front_rung(front[i].tx_port, 1));
 		rx_offer(&front[i], 200);
 	}
 	/* 64 connections, twice each: spread, and both in one place. */
 	for (u32 i = 0; i < 64; i++) {
-		u32 at = 4;
+		u32 at;
 
 		packet_make(&pkt, i % 2 ? PKT_IP6 : 0, 50, 40000 + i);
 		for (u32 k = 0; k < 2; k++)
 			CHECK(peer_give(NULL, pkt.data, pkt.len));
-		board_wait_idle();
-		for (u32 k = 0; k < 4; k++) {
-			if (front[k].rx.sring->rsp_prod != front[k].rx.rsp_cons)
-				at = k;
-		}
+		at = rx_where(4, 2);
 		CHECK(at < 4);
 		for (u32 k = 0; k < 2; k++)
 			CHECK(rx_frame(&front[at], got, &len, &flags, &gso));

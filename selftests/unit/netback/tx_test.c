@@ -27,7 +27,7 @@ static bool tx_one(void)
 	memset(guest[DATA_PAGE], 0xee, GUEST_PAGE_SIZE);
 	CHECK(peer_take(&hdr, got, &len));
 	CHECK(len == pkt.len && !memcmp(got, pkt.data, len) && !memcmp(&hdr, &zero, sizeof(hdr)));
-	CHECK(notified[f->tx_port] == 1 && !notified[f->rx_port]);
+	CHECK(front_rung(f->tx_port, 1) && !notified[f->rx_port]);
 	device->stats(device, &after);
 	CHECK(after.writes == before.writes + 1 && after.errors == before.errors);
 	CHECK(after.write_bytes == before.write_bytes + len);
