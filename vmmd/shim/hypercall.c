@@ -26,8 +26,8 @@ static const char denied[] = "<denied>";
 
 /*
  * mmu_pt_update_preserve_ad and gnttab_map_avail_bits are what Linux insists
- * on. Page tables are written by whoever likes, but a kernel that is told so
- * stops asking for things that cost nothing here.
+ * on. Page tables may be written by whoever likes; to announce that would buy
+ * nothing, as Linux pins them all the same.
  */
 static const u32 features = FEATURE(mmu_pt_update_preserve_ad) | FEATURE(gnttab_map_avail_bits) |
 			    FEATURE(pae_pgdir_above_4gb);
