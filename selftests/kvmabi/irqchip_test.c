@@ -93,21 +93,6 @@ static int irq_status(struct kv_vm *vm, u32 gsi, int level)
 	return irq.status;
 }
 
-/* Set all routes: of IRQCHIP type, type 0 ends the list. */
-static int set_routes(struct kv_vm *vm, const struct kvm_irq_routing_entry *entry, u32 nr)
-{
-	struct kvm_irq_routing *routing = calloc(1, sizeof(*routing) + nr * sizeof(*entry));
-	int ret, err;
-
-	routing->nr = nr;
-	memcpy(routing->entries, entry, nr * sizeof(*entry));
-	ret = ioctl(vm->fd, KVM_SET_GSI_ROUTING, routing);
-	err = errno;
-	free(routing);
-	errno = err;
-	return ret;
-}
-
 /* ---------------------------------------------------------------- errors */
 
 TEST(create_errors)
@@ -213,41 +198,41 @@ TEST_F(irqchip, routing_errors)
 	head = (struct kvm_irq_routing){.nr = 100000};
 	EXPECT_ERRNO(EINVAL, ioctl(self->vm->fd, KVM_SET_GSI_ROUTING, &head));
 
-	EXPECT_EQ(0, set_routes(self->vm, &good, 1));
+	EXPECT_EQ(0, kv_routes(self->vm, &good, 1));
 	e[0] = good;
 	e[0].gsi = 4096;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	e[0] = good;
 	e[0].flags = 8;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	e[0] = good;
 	e[0].type = 77;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	e[0] = good;
 	e[0].u.irqchip.irqchip = 3;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	e[0] = good;
 	e[0].u.irqchip.pin = 24;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	e[0].u.irqchip.irqchip = KVM_IRQCHIP_PIC_SLAVE;
 	e[0].u.irqchip.pin = 8;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 1));
 	/* One pin of a chip for a GSI, and a message only by itself. */
 	e[0] = e[1] = good;
 	e[1].u.irqchip.pin = 6;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 2));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 2));
 	e[1] = msi;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 2));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 2));
 	e[0] = msi;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 2));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 2));
 	e[0] = e[1] = e[2] = good;
 	e[1].u.irqchip.irqchip = KVM_IRQCHIP_PIC_MASTER;
 	e[2].gsi = 6;
-	EXPECT_EQ(0, set_routes(self->vm, e, 3));
+	EXPECT_EQ(0, kv_routes(self->vm, e, 3));
 	/* A refused table leaves the old one: GSI 6 still leads somewhere. */
 	e[2].gsi = 4096;
-	EXPECT_ERRNO(EINVAL, set_routes(self->vm, e, 3));
-	EXPECT_EQ(0, set_routes(self->vm, e, 0));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, e, 3));
+	EXPECT_EQ(0, kv_routes(self->vm, e, 0));
 	EXPECT_EQ(-1, irq_status(self->vm, 5, 1));
 }
 
@@ -281,7 +266,7 @@ TEST_F(irqchip, msi)
 		 .u.msi = {.address_lo = APIC_BASE | 0xff000, .data = IO_VECTOR + 2}},
 	};
 
-	ASSERT_EQ(0, set_routes(self->vm, e, 2));
+	ASSERT_EQ(0, kv_routes(self->vm, e, 2));
 	kv_enter(self->vcpu, wait_irqs, 4, 0);
 	ASSERT_SYNC(self->vcpu, 1);
 	/* Nobody has APIC id 9. */

@@ -550,6 +550,20 @@ int kv_msi(struct kv_vm *vm, u64 address, u32 data)
 	return ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
 }
 
+int kv_routes(struct kv_vm *vm, const struct kvm_irq_routing_entry *entry, u32 nr)
+{
+	struct kvm_irq_routing *routing = calloc(1, sizeof(*routing) + nr * sizeof(*entry));
+	int ret, err;
+
+	routing->nr = nr;
+	memcpy(routing->entries, entry, nr * sizeof(*entry));
+	ret = ioctl(vm->fd, KVM_SET_GSI_ROUTING, routing);
+	err = errno;
+	free(routing);
+	errno = err;
+	return ret;
+}
+
 bool kv_intel(void)
 {
 	u32 a, b, c, d;

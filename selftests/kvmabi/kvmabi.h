@@ -251,6 +251,8 @@ int kv_set_msr(struct kv_vcpu *vcpu, u32 msr, u64 value);
 /* KVM_IRQ_LINE, KVM_SIGNAL_MSI: the ioctl's result. */
 int kv_irq_line(struct kv_vm *vm, u32 gsi, int level);
 int kv_msi(struct kv_vm *vm, u64 address, u32 data);
+/* KVM_SET_GSI_ROUTING with nr entries: the ioctl's result. */
+int kv_routes(struct kv_vm *vm, const struct kvm_irq_routing_entry *entry, u32 nr);
 
 /* An Intel CPU: guests call the hypervisor by VMCALL, elsewhere by VMMCALL. */
 bool kv_intel(void);

@@ -29,20 +29,6 @@ static int split(struct kv_vm *vm, u64 pins)
 	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
 }
 
-static int route(struct kv_vm *vm, const struct kvm_irq_routing_entry *entry, u32 nr)
-{
-	struct kvm_irq_routing *routing = calloc(1, sizeof(*routing) + nr * sizeof(*entry));
-	int ret, err;
-
-	routing->nr = nr;
-	memcpy(routing->entries, entry, nr * sizeof(*entry));
-	ret = ioctl(vm->fd, KVM_SET_GSI_ROUTING, routing);
-	err = errno;
-	free(routing);
-	errno = err;
-	return ret;
-}
-
 static struct kvm_irq_routing_entry msi(u32 gsi, u32 data)
 {
 	return (struct kvm_irq_routing_entry){
@@ -117,7 +103,7 @@ TEST_F(split, errors)
 	EXPECT_ERRNO(ENXIO, ioctl(self->vm->fd, KVM_GET_IRQCHIP, &chip));
 	EXPECT_ERRNO(ENXIO, ioctl(self->vm->fd, KVM_SET_IRQCHIP, &chip));
 	EXPECT_ERRNO(ENOENT, ioctl(self->vm->fd, KVM_CREATE_PIT2, &pit));
-	EXPECT_ERRNO(EINVAL, route(self->vm, &pin, 1));
+	EXPECT_ERRNO(EINVAL, kv_routes(self->vm, &pin, 1));
 	irqfd.fd = (u32)eventfd(0, 0);
 	irqfd.resamplefd = (u32)eventfd(0, 0);
 	EXPECT_ERRNO(EINVAL, ioctl(self->vm->fd, KVM_IRQFD, &irqfd));
@@ -184,7 +170,7 @@ static void check_eois(struct __test_metadata *_metadata, struct kv_vm *vm, stru
 		msi(PINS, MSI_LEVEL | EDGE_VEC),
 	};
 
-	ASSERT_EQ(0, route(vm, routes, 3));
+	ASSERT_EQ(0, kv_routes(vm, routes, 3));
 	/* The first ends HLT, the others come before CLI. */
 	kv_enter(vcpu, wait_for, x2apic, 0);
 	ASSERT_SYNC(vcpu, 1);
