@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=900 vmx
+# lab: smp=2 timeout=900
 #
 # Guests of type="pvh" find Xen: its console, disks, network cards and its words.
 
