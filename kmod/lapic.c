@@ -159,24 +159,28 @@ static u32 lapic_apr(const struct hv_lapic *lapic)
 	return max3(tpr & isr & 0xf0, irr, isr);
 }
 
+static bool pic_waits(const struct hv_lapic *lapic)
+{
+	return unlikely(READ_ONCE(lapic->chip->pic.output)) &&
+	       hv_lapic_takes_pic(lapic);
+}
+
 /* Vector of the PIC, be it ours or user space's; -1 for none. */
 static int pic_next(const struct hv_lapic *lapic)
 {
 	/* User space has looked at LINT0 itself before KVM_INTERRUPT. */
 	if (unlikely(lapic->vcpu->user_irq >= 0))
 		return lapic->vcpu->user_irq;
-	if (likely(!READ_ONCE(lapic->chip->pic.output)) ||
-	    !hv_lapic_takes_pic(lapic))
-		return -1;
-	return hv_pic_look(lapic->chip);
+	return pic_waits(lapic) ? hv_pic_look(lapic->chip) : -1;
 }
 
+/* The same, and it is taken. */
 static int pic_accept(struct hv_lapic *lapic)
 {
 	int vector = lapic->vcpu->user_irq;
 
-	if (vector < 0)
-		return hv_pic_inta(lapic->chip);
+	if (likely(vector < 0))
+		return pic_waits(lapic) ? hv_pic_inta(lapic->chip) : -1;
 	lapic->vcpu->user_irq = -1;
 	return vector;
 }
@@ -266,11 +270,9 @@ int hv_irq_accept(struct hv_vcpu *vcpu)
 
 	if (!lapic)
 		return -1;
-	if (pic_next(lapic) >= 0) {
-		vector = pic_accept(lapic);
-		if (vector >= 0)
-			return vector;
-	}
+	vector = pic_accept(lapic);
+	if (vector >= 0)
+		return vector;
 	/* All else it has been given. */
 	if (vcpu->apic_by_cpu)
 		return -1;
