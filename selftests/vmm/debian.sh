@@ -13,7 +13,8 @@ debian() {
 		"disk=['format=raw,vdev=xvda,access=rw,target=/dev/vdc']" \
 		"vif=['bridge=hvbr0']" "$@"
 	[ -n "$pty" ] || return 1
-	exec 6>"$pty"
+	# It is gone when the guest ended at once.
+	{ exec 6>"$pty"; } 2>/dev/null
 }
 
 # Whether words were typed or printed is told by what the shell makes of them.
@@ -29,6 +30,14 @@ answers() {
 }
 
 at_prompt() { until_seen out 'root@guest'; }
+
+# From inside, and comes up to its prompt again.
+reboots() {
+	say reboot
+	until_seen log 'reboot .restart.' || return 1
+	: >"$tmp/out"
+	at_prompt
+}
 
 off() {
 	say poweroff

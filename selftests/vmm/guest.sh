@@ -124,5 +124,20 @@ until_seen() {
 said() { grep -qE "$1" "$tmp/out"; }
 logged() { grep -qE "$1" "$tmp/log"; }
 
+# results LAST: what the guest printed as "T ok ..." and "T not ok ...", each a test
+# of ours, up to number LAST.
+results() {
+	local line
+
+	while read -r line; do
+		ok "${line#T * }" [ "${line#T ok}" != "$line" ]
+	done < <(tr -d '\r' <"$tmp/out" |
+		sed -nE 's/^T not ok (.*)/T not_ok \1/; /^T (ok|not_ok) /p' |
+		head -n $(($1 - tests)))
+	while [ $tests -lt "$1" ]; do
+		ok "missing" false
+	done
+}
+
 # What the guest runs, as its kernel's command line.
 does() { echo "extra=\"console=${CONSOLE:-ttyS0} quiet ${KARGS:-} -- $*\""; }

@@ -24,6 +24,10 @@ if [ ! -e $kernel ]; then
 	exit 4
 fi
 
+# Under Bochs all takes longer, and the guests' clocks go on.
+slower=1
+! grep -qw vmx /proc/cpuinfo || slower=5
+
 guests() { hvctl list 2>/dev/null | awk 'NR > 2 { print $1 }'; }
 
 cleanup() {
@@ -114,4 +118,47 @@ console_has() {
 	timeout "$2" hvctl console "$1" </dev/null 2>/dev/null | grep -Eqm1 -- "$3"
 }
 
-finish() { [ $failures = 0 ]; exit; }
+# inside COMMAND: what the shell makes of it on the console that listen took.
+inside() {
+	local end=$((SECONDS + 120 * slower)) turn=$RANDOM$RANDOM
+
+	# What is typed comes back, perhaps in several lines: it does not hold the words.
+	echo "echo b''egin-$turn; $1; echo e''nd-$turn" >&3
+	until grep -q "^end-$turn" "$work/screen"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+	tr -d '\r' <"$work/screen" | sed -n "/^begin-$turn\$/,/^end-$turn\$/p" | sed '1d; $d'
+}
+
+# until_inside SECONDS COMMAND: until the guest's shell finds COMMAND true.
+until_inside() {
+	local end=$((SECONDS + $1 * slower))
+
+	until [ "$(inside "$2 >/dev/null 2>&1 && echo yes")" = yes ]; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.5
+	done
+}
+
+# listen GUEST: inside is this guest's from now on; when its shell is up.
+listen() {
+	exec 3>&-
+	rm -f "$work/keys"
+	mkfifo "$work/keys"
+	: >"$work/screen"
+	hvctl console "$1" <"$work/keys" >"$work/screen" 2>/dev/null &
+	exec 3>"$work/keys"
+	until_inside 120 true
+}
+
+# What went wrong with a guest stands in its log.
+finish() {
+	local log
+
+	[ $failures = 0 ] && exit
+	for log in /run/hvctl/.log/*.log; do
+		diag "$log: $(tail -n 12 "$log" | cut -c 1-150)"
+	done
+	exit 1
+}

@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=1500 full
+# lab: smp=2 timeout=900 full
 #
-# One Debian on one disk, started as PV with its own kernel, by PV GRUB and by pygrub
-# from that disk, as PVH and as HVM.
+# Debian as a PV guest with its own kernel.
 
 . ./guest.sh
 . ./debian.sh
 host=192.168.79.1
-plan 28
+plan 11
 
 hvctl net -a $host/24 up || exit 1
 
@@ -30,42 +29,8 @@ for n in 1 2 4; do
 		else
 			ok "... apt installs a package # SKIP no way out" true
 		fi
-		say reboot
-		ok "... it reboots" until_seen log 'reboot .restart.'
-		: >"$tmp/out"
-		ok "... to its prompt" at_prompt
+		ok "... it reboots" reboots
 	fi
-	ok "... it powers off" off
-done
-
-debian 'type="pv"' 'kernel="/lab/guest/grub-x86_64-xen.bin"' 'ramdisk=""'
-ok "PV GRUB shows its menu" until_seen out 'Debian GNU/Linux'
-ok "... and starts the disk's own kernel" at_prompt
-ok "... with the disk's root" answers "grep -q '^/dev/xvda / ' /proc/mounts"
-ok "... it powers off" off
-
-by_pygrub() { debian 'kernel=""' 'ramdisk=""' 'bootloader="pygrub"' "$@"; }
-
-by_pygrub 'type="pv"'
-ok "pygrub finds the disk's kernel" at_prompt
-ok "... and its words" answers "grep -q 'root=/dev/xvda ro console=hvc0$' /proc/cmdline"
-answers "sed -i 's/console=hvc0$/console=hvc0 another/' /boot/grub/grub.cfg"
-say reboot
-ok "... it reboots" until_seen log 'reboot .restart.'
-: >"$tmp/out"
-ok "... to a prompt" at_prompt
-ok "... by what the disk says now" answers 'grep -q " another$" /proc/cmdline'
-ok "... it powers off" off
-by_pygrub 'type="pvh"' 'extra="console=ttyS0"' 'root="/dev/xvda ro"'
-ok "pygrub for PVH: a prompt" at_prompt
-off
-by_pygrub 'type="pv"' 'bootloader_args="--entry=none"'
-ended
-ok "an entry that is not there is named" logged "pygrub: xvda: .*no entry 'none'"
-
-for type in pvh hvm; do
-	debian "type=\"$type\"" 'extra="console=ttyS0"' 'root="/dev/xvda ro"'
-	ok "$type from the same disk: a prompt" at_prompt
 	ok "... it powers off" off
 done
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=1200 full
+# lab: smp=2 timeout=1200 long
 #
 # Other kernels as PV guests: Debian's 6.1, generic 6.12 and 7.2, each with the lab's
 # Debian on xvda, and GNU Mach. For make check-pv, which fetches them.
@@ -39,13 +39,6 @@ if cut_short; then
 else
 	ok "GNU Mach: Xen's devices, a bootstrap task" mach_said '[0-9]+ multiboot modules|bootstrap'
 fi
-
-reboots() {
-	say reboot
-	until_seen log 'reboot .restart.' || return 1
-	: >"$tmp/out"
-	at_prompt
-}
 
 declare -A release=([old]='6.1.*' [generic]='6.12.*-amd64' [new]='7.2.*')
 for kernel in old generic new; do

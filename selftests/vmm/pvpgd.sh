@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=600 full
+# lab: smp=2 timeout=600 long
 #
 # The same when the guest's programs run on page tables without their kernel.
 

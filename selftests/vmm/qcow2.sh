@@ -9,44 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 echo "TAP version 13"
 
-# Under Bochs all takes longer, and the guests' clocks go on.
-slower=1
-! grep -qw vmx /proc/cpuinfo || slower=5
-
-# inside COMMAND: what the guest's shell makes of it. Its console is attached once.
-inside() {
-	local end=$((SECONDS + 60 * slower)) turn=$RANDOM$RANDOM
-
-	# What is typed comes back, perhaps in several lines: it does not hold the words.
-	echo "echo b''egin-$turn; $1; echo e''nd-$turn" >&3
-	until grep -q "^end-$turn" "$work/screen"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-	tr -d '\r' <"$work/screen" | sed -n "/^begin-$turn\$/,/^end-$turn\$/p" | sed '1d; $d'
-}
-
-# until_inside SECONDS COMMAND: until the guest's shell finds COMMAND true.
-until_inside() {
-	local end=$((SECONDS + $1 * slower))
-
-	until [ "$(inside "$2 >/dev/null 2>&1 && echo yes")" = yes ]; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.5
-	done
-}
-
-# listen GUEST: inside is this guest's from now on.
-listen() {
-	exec 3>&-
-	rm -f "$work/keys"
-	mkfifo "$work/keys"
-	: >"$work/screen"
-	hvctl console "$1" <"$work/keys" >"$work/screen" 2>/dev/null &
-	exec 3>"$work/keys"
-	until_inside 90 true
-}
-
 # sum_of DEVICE MIB-FROM MIB: what the guest reads there.
 sum_of() { inside "dd if=/dev/$1 bs=1M skip=$2 count=$3 iflag=direct 2>/dev/null | sha1sum"; }
 
