@@ -127,8 +127,8 @@ static int copy_log(struct hv_vm *vm, const struct hv_slot *slot,
 	return ret;
 }
 
-/* slots_lock held. The slot, logged; NULL with *ret set. */
-static const struct hv_slot *logged_slot(struct hv_vm *vm, u32 id, int *ret)
+/* slots_lock held. The slot, or NULL when there is none that is logged. */
+static const struct hv_slot *logged_slot(struct hv_vm *vm, u32 id)
 {
 	const struct hv_slots *slots;
 	const struct hv_slot *slot;
@@ -136,10 +136,7 @@ static const struct hv_slot *logged_slot(struct hv_vm *vm, u32 id, int *ret)
 	slots = rcu_dereference_protected(vm->slots,
 					  lockdep_is_held(&vm->slots_lock));
 	slot = hv_slot_by_id(slots, id);
-	if (slot && slot->dirty)
-		return slot;
-	*ret = -ENOENT;
-	return NULL;
+	return slot && slot->dirty ? slot : NULL;
 }
 
 /**
@@ -157,12 +154,12 @@ static const struct hv_slot *logged_slot(struct hv_vm *vm, u32 id, int *ret)
 int hv_get_dirty_log(struct hv_vm *vm, const struct kvm_dirty_log *log)
 {
 	const struct hv_slot *slot;
-	int ret;
+	int ret = -ENOENT;
 
 	if (log->slot >= HV_MAX_SLOTS)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(vm, log->slot, &ret);
+	slot = logged_slot(vm, log->slot);
 	if (slot) {
 		/* CPUs hand over what they have logged when they exit. */
 		if (hv_backend->pte->logged)
@@ -220,12 +217,12 @@ int hv_clear_dirty_log(struct hv_vm *vm, const struct kvm_clear_dirty_log *log)
 {
 	const struct hv_slot *slot;
 	u64 behind;
-	int ret;
+	int ret = -ENOENT;
 
 	if (log->slot >= HV_MAX_SLOTS || log->first_page % BITS_PER_LONG)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	slot = logged_slot(vm, log->slot, &ret);
+	slot = logged_slot(vm, log->slot);
 	if (!slot)
 		goto out;
 	ret = -EINVAL;
