@@ -51,29 +51,38 @@ static void adopt_user_l4(u64 mfn)
 	l4[1] = 0;
 }
 
-/* The table that an entry of a higher level points to, or NULL. */
-static u64 *table_of(const struct vcpu *v, u64 entry)
+/* Does an entry of a higher level point to a table, in memory that there is? */
+static bool has_table(const struct vcpu *v, u64 entry)
 {
 	u64 gpa = entry & PTE_FRAME;
 
-	if ((entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT ||
-	    (gpa >= v->low_ram && !mfn_is_ram(gpa >> PAGE_SHIFT)))
-		return NULL;
-	return ram(gpa);
+	return (entry & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT &&
+	       (gpa < v->low_ram || mfn_is_ram(gpa >> PAGE_SHIFT));
 }
 
-/* The L1 entry of an address in the present address space, or NULL. */
+/* Where in the table that @entry, or CR3, points to @va has its own entry. */
+static u64 *below(u64 entry, u64 va, u32 shift)
+{
+	return (u64 *)ram(entry & PTE_FRAME) + (va >> shift & 511);
+}
+
+/*
+ * The L1 entry of an address in the present address space, or NULL. What CR3 says was
+ * looked at when it was loaded.
+ */
 static u64 *find_l1(const struct vcpu *v, u64 va)
 {
-	u64 *table = table_of(v, (read_cr3() & PTE_FRAME) | PTE_PRESENT);
+	u64 entry = *below(read_cr3(), va, 39);
 
-	if (table)
-		table = table_of(v, table[va >> 39 & 511]);
-	if (table)
-		table = table_of(v, table[va >> 30 & 511]);
-	if (table)
-		table = table_of(v, table[va >> 21 & 511]);
-	return table ? &table[va >> 12 & 511] : NULL;
+	if (!has_table(v, entry))
+		return NULL;
+	entry = *below(entry, va, 30);
+	if (!has_table(v, entry))
+		return NULL;
+	entry = *below(entry, va, 21);
+	if (!has_table(v, entry))
+		return NULL;
+	return below(entry, va, 12);
 }
 
 /* ------------------------------------------------------------ flushing */
