@@ -29,7 +29,7 @@ struct hv_pte_format;
 #define HV_PART_SEG	BIT(1)	/* segments, GDTR, IDTR, LDTR, TR, CPL */
 #define HV_PART_MSR	BIT(2)	/* STAR..SFMASK, KERNEL_GS_BASE, SYSENTER, PAT */
 #define HV_PART_DR	BIT(3)	/* DR0-3, DR6, DR7, DEBUGCTL */
-#define HV_PART_PDPTE	BIT(4)	/* only ever stored: a copy of what is in memory */
+#define HV_PART_PDPTE	BIT(4)	/* of PAE paging; only where hv_backend->pdpte is */
 #define HV_PART_ALL	(HV_PART_CR | HV_PART_SEG | HV_PART_MSR | HV_PART_DR)
 
 /* Why the guest stopped. Order is that of the handler tables in exit.c. */
@@ -158,6 +158,9 @@ struct hv_backend {
 	const char *name;		/* "SVM", "VMX" */
 	u32 uapi_id;			/* HVCTL_BACKEND_* */
 	const struct hv_pte_format *pte;	/* nested page-table entries */
+
+	/* The control block has PDPTEs: they are not read from memory at need. */
+	bool pdpte;
 
 	/* Interrupts of the host must not be taken between begin and end. */
 	bool irqs_outside;

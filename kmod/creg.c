@@ -26,12 +26,6 @@
 			 X86_CR4_LA57 | X86_CR4_PCIDE | X86_CR4_SMEP | \
 			 X86_CR4_SMAP | X86_CR4_PKE)
 
-static bool pae_paging(const struct hv_state *s)
-{
-	return (s->cr0 & X86_CR0_PG) && (s->cr4 & X86_CR4_PAE) &&
-	       !(s->efer & EFER_LMA);
-}
-
 /*
  * With PAE paging a CPU reads the four top entries once, when CR0, CR3 or CR4
  * is written (Intel volume 3, 4.4.1). Where it was not the CPU that wrote, they
@@ -39,7 +33,7 @@ static bool pae_paging(const struct hv_state *s)
  */
 static void want_pdpte(struct hv_vcpu *vcpu)
 {
-	if (pae_paging(&vcpu->state))
+	if (hv_pae_paging(vcpu))
 		hv_request(vcpu, HV_REQ_PDPTE);
 }
 
@@ -47,8 +41,8 @@ static void want_pdpte(struct hv_vcpu *vcpu)
  * hv_pdpte_load() - read the top entries of the guest's PAE paging
  * @vcpu: its own thread, outside the inner loop
  *
- * An entry that a CPU would refuse, or that is not in memory, counts as absent:
- * its use gives #PF.
+ * An entry that an entry into the guest would be refused for, or that is not in
+ * memory, counts as absent: its use gives #PF.
  */
 void hv_pdpte_load(struct hv_vcpu *vcpu)
 {
@@ -57,14 +51,13 @@ void hv_pdpte_load(struct hv_vcpu *vcpu)
 		       GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
 	int i;
 
-	hv_need(vcpu, HV_PART_CR);
-	if (!pae_paging(s))
+	if (!hv_pae_paging(vcpu))
 		return;
 	if (hv_read_gpa(vcpu->vm, s->cr3 & GENMASK_ULL(31, 5), s->pdpte,
 			sizeof(s->pdpte)))
 		memset(s->pdpte, 0, sizeof(s->pdpte));
 	for (i = 0; i < ARRAY_SIZE(s->pdpte); i++)
-		if (s->pdpte[i] & reserved)
+		if (hv_backend->pdpte && (s->pdpte[i] & reserved))
 			s->pdpte[i] = 0;
 	hv_dirty(vcpu, HV_PART_PDPTE);
 }

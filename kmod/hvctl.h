@@ -33,6 +33,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <asm/mce.h>
+#include <asm/processor-flags.h>
 #include "../uapi/hvctl.h"
 
 #include "backend.h"
@@ -89,7 +90,7 @@ struct hv_state {
 	bool nmi_blocked;		/* between NMI and IRET */
 
 	u64 cr0, cr3, cr4, efer;	/* HV_PART_CR */
-	u64 pdpte[4];			/* HV_PART_PDPTE */
+	u64 pdpte[4];			/* HV_PART_PDPTE, where the back end has it */
 
 	struct kvm_segment seg[HV_SEGS];	/* HV_PART_SEG */
 	struct kvm_dtable gdt, idt;
@@ -315,6 +316,7 @@ struct hv_vm {
 						 */
 	u64 x2apic_flags;			/* (l) KVM_CAP_X2APIC_API */
 	u64 dirty_flags;			/* (s) KVM_DIRTY_LOG_* */
+	bool payloads, triple_faults;		/* (l) told by KVM_GET_VCPU_EVENTS */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
 
 	struct hv_clock_vm clock;		/* own lock */
@@ -456,6 +458,8 @@ int hv_regs_get(struct hv_vcpu *vcpu, struct kvm_regs *regs);
 int hv_regs_set(struct hv_vcpu *vcpu, const struct kvm_regs *regs);
 int hv_sregs_get(struct hv_vcpu *vcpu, struct kvm_sregs *sregs);
 int hv_sregs_set(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
+int hv_sregs2_get(struct hv_vcpu *vcpu, struct kvm_sregs2 *sregs2);
+int hv_sregs2_set(struct hv_vcpu *vcpu, const struct kvm_sregs2 *sregs2);
 int hv_debugregs_get(struct hv_vcpu *vcpu, struct kvm_debugregs *regs);
 int hv_debugregs_set(struct hv_vcpu *vcpu, const struct kvm_debugregs *regs);
 int hv_events_get(struct hv_vcpu *vcpu, struct kvm_vcpu_events *events);
@@ -472,6 +476,7 @@ int hv_xcr0_set(struct hv_vcpu *vcpu, u64 value);
 void hv_pdpte_load(struct hv_vcpu *vcpu);	/* HV_REQ_PDPTE, may sleep */
 bool hv_creg_valid(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs);
 static inline bool hv_long_mode(struct hv_vcpu *vcpu);
+static inline bool hv_pae_paging(struct hv_vcpu *vcpu);
 
 /* fpu.c */
 void hv_fpu_init(void);				/* module load, before any vCPU */
@@ -558,6 +563,15 @@ static inline bool hv_long_mode(struct hv_vcpu *vcpu)
 {
 	hv_need(vcpu, HV_PART_CR);
 	return vcpu->state.efer & BIT_ULL(10);	/* EFER.LMA */
+}
+
+/* The mode with four top entries, which the CPU keeps (SDM volume 3, 4.4.1). */
+static inline bool hv_pae_paging(struct hv_vcpu *vcpu)
+{
+	const struct hv_state *s = &vcpu->state;
+
+	return !hv_long_mode(vcpu) && (s->cr0 & X86_CR0_PG) &&
+	       (s->cr4 & X86_CR4_PAE);
 }
 
 #endif /* HVCTL_H */

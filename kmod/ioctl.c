@@ -48,6 +48,9 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 	case KVM_CAP_VCPU_EVENTS:
 	case KVM_CAP_DEBUGREGS:
 	case KVM_CAP_X86_ROBUST_SINGLESTEP:
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+	case KVM_CAP_SREGS2:
 	case KVM_CAP_XSAVE:
 	case KVM_CAP_INTERNAL_ERROR_DATA:
 	case KVM_CAP_GET_TSC_KHZ:
@@ -382,6 +385,17 @@ static int vm_dirty_protect(struct hv_vm *vm, u64 flags)
 	return 0;
 }
 
+/* What is on or off, read by vCPUs that run. */
+static int vm_enable(struct hv_vm *vm, bool *what, u64 on)
+{
+	if (on > 1)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(*what, on);
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
 static int vm_enable_cap(struct hv_vm *vm, void __user *user)
 {
 	struct kvm_enable_cap cap;
@@ -391,6 +405,10 @@ static int vm_enable_cap(struct hv_vm *vm, void __user *user)
 	if (cap.flags)
 		return -EINVAL;
 	switch (cap.cap) {
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		return vm_enable(vm, &vm->payloads, cap.args[0]);
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		return vm_enable(vm, &vm->triple_faults, cap.args[0]);
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return vm_dirty_protect(vm, cap.args[0]);
 	case KVM_CAP_SPLIT_IRQCHIP:

@@ -259,6 +259,10 @@ static long locked_ioctl(struct hv_vcpu *vcpu, unsigned int cmd,
 		return GET(struct kvm_sregs, hv_sregs_get);
 	case KVM_SET_SREGS:
 		return SET(struct kvm_sregs, hv_sregs_set);
+	case KVM_GET_SREGS2:
+		return GET(struct kvm_sregs2, hv_sregs2_get);
+	case KVM_SET_SREGS2:
+		return SET(struct kvm_sregs2, hv_sregs2_set);
 	case KVM_GET_MSRS:
 		return hv_msrs_user(vcpu, user, get_msr, true);
 	case KVM_SET_MSRS:

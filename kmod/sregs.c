@@ -9,6 +9,10 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+/* Both generations of the structure begin alike, up to the APIC base. */
+#define HV_SREGS_COMMON	offsetofend(struct kvm_sregs, apic_base)
+static_assert(HV_SREGS_COMMON == offsetofend(struct kvm_sregs2, apic_base));
+
 /**
  * hv_sregs_get() - KVM_GET_SREGS
  * @vcpu: locked
@@ -42,6 +46,31 @@ int hv_sregs_get(struct hv_vcpu *vcpu, struct kvm_sregs *sregs)
 		irq = vcpu->event.vector;
 	if (irq >= 0)
 		sregs->interrupt_bitmap[irq / 64] |= BIT_ULL(irq % 64);
+	return 0;
+}
+
+/**
+ * hv_sregs2_get() - KVM_GET_SREGS2
+ * @vcpu: locked
+ * @sregs2: filled; what waits in interrupt_bitmap of KVM_GET_SREGS is not here,
+ *	    the page-directory-pointer registers are, where the mode has them
+ */
+int hv_sregs2_get(struct hv_vcpu *vcpu, struct kvm_sregs2 *sregs2)
+{
+	struct kvm_sregs sregs;
+
+	hv_sregs_get(vcpu, &sregs);
+	memset(sregs2, 0, sizeof(*sregs2));
+	memcpy(sregs2, &sregs, HV_SREGS_COMMON);
+	if (hv_pae_paging(vcpu)) {
+		/* What a load would read now, or has read when it was due. */
+		if (!hv_backend->pdpte ||
+		    test_and_clear_bit(HV_REQ_PDPTE, &vcpu->requests))
+			hv_pdpte_load(vcpu);
+		hv_need(vcpu, HV_PART_PDPTE);
+		memcpy(sregs2->pdptrs, vcpu->state.pdpte, sizeof(sregs2->pdptrs));
+		sregs2->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	}
 	return 0;
 }
 
@@ -116,6 +145,34 @@ int hv_sregs_set(struct hv_vcpu *vcpu, const struct kvm_sregs *sregs)
 	hv_request(vcpu, HV_REQ_PDPTE);
 	hv_request(vcpu, HV_REQ_FLUSH_TLB);
 	hv_request(vcpu, HV_REQ_EVENT);
+	return 0;
+}
+
+/**
+ * hv_sregs2_set() - KVM_SET_SREGS2
+ * @vcpu: locked
+ * @sregs2: with KVM_SREGS2_FLAGS_PDPTRS_VALID, and in a mode that has them, the
+ *	    page-directory-pointer registers are what is given, whatever memory
+ *	    holds, but for SVM, which reads memory whenever it needs one (APM volume
+ *	    2, 15.25.10); a load of CR3 reads them again (SDM volume 3, 4.4.1)
+ *
+ * Return: 0; -EINVAL for other flags, or as hv_sregs_set().
+ */
+int hv_sregs2_set(struct hv_vcpu *vcpu, const struct kvm_sregs2 *sregs2)
+{
+	struct kvm_sregs sregs = {};
+	int ret;
+
+	if (sregs2->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID)
+		return -EINVAL;
+	memcpy(&sregs, sregs2, HV_SREGS_COMMON);
+	ret = hv_sregs_set(vcpu, &sregs);
+	if (ret || !(sregs2->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) ||
+	    !hv_backend->pdpte || !hv_pae_paging(vcpu))
+		return ret;
+	clear_bit(HV_REQ_PDPTE, &vcpu->requests);
+	memcpy(vcpu->state.pdpte, sregs2->pdptrs, sizeof(sregs2->pdptrs));
+	hv_dirty(vcpu, HV_PART_PDPTE);
 	return 0;
 }
 

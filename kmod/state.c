@@ -207,18 +207,29 @@ int hv_debugregs_set(struct hv_vcpu *vcpu, const struct kvm_debugregs *regs)
  * @events: filled
  *
  * A software interrupt whose delivery was cut short is not told: RIP is still
- * at the INT instruction, which a restored vCPU executes again.
+ * at the INT instruction, which a restored vCPU executes again. What an exception
+ * leaves in CR2 or DR6 is there from when it is raised on: there is never a payload.
  */
 int hv_events_get(struct hv_vcpu *vcpu, struct kvm_vcpu_events *events)
 {
+	bool payloads = READ_ONCE(vcpu->vm->payloads);
 	const struct hv_event *ev = &vcpu->event;
 
 	memset(events, 0, sizeof(*events));
 	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
 			KVM_VCPUEVENT_VALID_SHADOW;
+	if (payloads)
+		events->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (READ_ONCE(vcpu->vm->triple_faults)) {
+		events->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		events->triple_fault.pending = test_bit(HV_REQ_TRIPLE,
+							&vcpu->requests);
+	}
 	switch (ev->type) {
 	case HV_EV_EXCEPTION:
-		events->exception.injected = 1;
+		/* Who does not know of payloads knows of one kind only. */
+		events->exception.pending = payloads && !ev->redo;
+		events->exception.injected = !events->exception.pending;
 		events->exception.nr = ev->vector;
 		events->exception.has_error_code = ev->has_error;
 		events->exception.error_code = ev->error;
@@ -246,6 +257,28 @@ int hv_events_get(struct hv_vcpu *vcpu, struct kvm_vcpu_events *events)
 			 KVM_VCPUEVENT_VALID_SHADOW | \
 			 KVM_VCPUEVENT_VALID_SMM)
 
+/* What an exception that is pending has not done yet: APM volume 2, 8.2. */
+static void take_payload(struct hv_vcpu *vcpu, u8 vector, u64 payload)
+{
+	struct hv_state *s = &vcpu->state;
+
+	if (vector == X86_TRAP_PF) {
+		s->cr2 = payload;
+	} else if (vector == X86_TRAP_DB) {
+		hv_need(vcpu, HV_PART_DR);
+		s->dr6 = (s->dr6 & ~(u64)DR_TRAP_BITS) | DR6_ONES |
+			 (payload & DR6_WRITABLE);
+		hv_dirty(vcpu, HV_PART_DR);
+	}
+}
+
+static u32 valid_flags(const struct hv_vm *vm)
+{
+	return EVENTS_VALID |
+	       (READ_ONCE(vm->payloads) ? KVM_VCPUEVENT_VALID_PAYLOAD : 0) |
+	       (READ_ONCE(vm->triple_faults) ? KVM_VCPUEVENT_VALID_TRIPLE_FAULT : 0);
+}
+
 /**
  * hv_events_set() - KVM_SET_VCPU_EVENTS
  * @vcpu: locked
@@ -254,17 +287,18 @@ int hv_events_get(struct hv_vcpu *vcpu, struct kvm_vcpu_events *events)
  *	    over become pending
  *
  * Return: 0, or -EINVAL for an exception that does not exist, for flags whose
- * capability is not offered, and for System Management Mode.
+ * capability is not enabled, and for System Management Mode.
  */
 int hv_events_set(struct hv_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
-	bool exception = events->exception.injected ||
-			 events->exception.pending;
+	bool pending = (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD) &&
+		       events->exception.pending;
+	bool exception = pending || events->exception.injected;
 	struct hv_event ev = { .type = HV_EV_NONE };
 	unsigned long nmis = 0;
 	s16 irq = -1;
 
-	if (events->flags & ~EVENTS_VALID)
+	if (events->flags & ~valid_flags(vcpu->vm))
 		return -EINVAL;
 	if (exception && (events->exception.nr > 31 ||
 			  events->exception.nr == X86_TRAP_NMI))
@@ -289,8 +323,13 @@ int hv_events_set(struct hv_vcpu *vcpu, const struct kvm_vcpu_events *events)
 		ev.vector = irq;
 		irq = -1;
 	}
-	ev.redo = ev.type != HV_EV_NONE;
+	ev.redo = ev.type != HV_EV_NONE && !pending;
 	vcpu->event = ev;
+	if (pending && events->exception_has_payload)
+		take_payload(vcpu, ev.vector, events->exception_payload);
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		assign_bit(HV_REQ_TRIPLE, &vcpu->requests,
+			   events->triple_fault.pending);
 	vcpu->user_irq = irq;
 
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)

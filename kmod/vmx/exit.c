@@ -309,6 +309,7 @@ const struct hv_backend hv_vmx_backend = {
 	.name = "VMX",
 	.uapi_id = HVCTL_BACKEND_VMX,
 	.pte = &hv_ept_format,
+	.pdpte = true,
 	.irqs_outside = !HV_CR4_TRACKED,
 	.present = vmx_present,
 	.probe = vmx_probe,

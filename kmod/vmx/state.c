@@ -98,6 +98,12 @@ static noinline void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
 		st->idt.base = vmcs_read(GUEST_IDTR_BASE);
 		st->idt.limit = vmcs_read(GUEST_IDTR_LIMIT);
 	}
+	if (parts & HV_PART_PDPTE) {
+		st->pdpte[0] = vmcs_read(GUEST_PDPTR0);
+		st->pdpte[1] = vmcs_read(GUEST_PDPTR1);
+		st->pdpte[2] = vmcs_read(GUEST_PDPTR2);
+		st->pdpte[3] = vmcs_read(GUEST_PDPTR3);
+	}
 	/* At the end of the inner loop vmx_end() does this. */
 	if ((parts & HV_PART_MSR) && vmx->inside)
 		rdmsrl(MSR_KERNEL_GS_BASE, st->kernel_gs_base);
