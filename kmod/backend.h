@@ -112,7 +112,9 @@ struct hv_exit {
 			u8 vector;
 			u8 has_error:1;
 			u32 error;
-			u64 address;	/* #PF: linear address */
+			u64 address;	/* #PF: linear address; #DB: DR6, when
+					 * hv_debugged()
+					 */
 		} exception;
 		u8 eoi;		/* vector */
 	};
@@ -124,7 +126,6 @@ enum hv_event_type {
 	HV_EV_INTERRUPT,	/* external, vector from the irqchip */
 	HV_EV_NMI,
 	HV_EV_EXCEPTION,
-	HV_EV_SOFT,		/* INT n, INT3, INTO that was under way */
 };
 
 /**
@@ -132,7 +133,9 @@ enum hv_event_type {
  * @type: HV_EV_NONE when there is nothing
  * @vector: as in the IDT
  * @has_error: @error is pushed
- * @soft_len: HV_EV_SOFT: length of the instruction to step over
+ * @soft_len: #BP and #OF that user space raises: bytes of the INT3 or INTO that RIP
+ *	      is at, which delivery steps over. When the guest executes one, it is
+ *	      no event, but runs again
  * @redo: an earlier entry had begun to deliver it (IDT vectoring): it counts
  *	  as accepted and cannot be taken back
  * @error: error code

@@ -89,6 +89,32 @@ void hv_inject_ud(struct hv_vcpu *vcpu)
 }
 
 /**
+ * hv_inject_int3() - raise #BP or #OF as the instruction at RIP does
+ * @vcpu: the vCPU; INT3 or INTO is at RIP
+ * @vector: X86_TRAP_BP or X86_TRAP_OF
+ *
+ * These are traps: the handler returns behind the instruction.
+ */
+void hv_inject_int3(struct hv_vcpu *vcpu, u8 vector)
+{
+	vcpu->event = (struct hv_event) {
+		.type = HV_EV_EXCEPTION,
+		.vector = vector,
+		.soft_len = 1,
+	};
+}
+
+/**
+ * hv_step_back() - what hv_inject_int3() raised could not be delivered yet
+ * @vcpu: the vCPU, just back from the guest: RIP is at the instruction again
+ */
+void hv_step_back(struct hv_vcpu *vcpu)
+{
+	vcpu->event.soft_len = 1;
+	vcpu->state.rip--;
+}
+
+/**
  * hv_inject_pf() - raise #PF
  * @vcpu: the vCPU
  * @address: linear address, for CR2
@@ -111,6 +137,10 @@ static noinline void end_insn(struct hv_vcpu *vcpu)
 	st->rflags &= ~(u64)X86_EFLAGS_RF;
 	if (!(st->rflags & X86_EFLAGS_TF))
 		return;
+	if (vcpu->debug & KVM_GUESTDBG_SINGLESTEP) {
+		hv_request(vcpu, HV_REQ_STEPPED);
+		return;
+	}
 	hv_need(vcpu, HV_PART_DR);
 	st->dr6 |= DR_STEP;
 	hv_dirty(vcpu, HV_PART_DR);
@@ -230,10 +260,20 @@ void hv_deliver(struct hv_vcpu *vcpu)
 		vcpu->want_window = true;
 		vcpu->event_check = true;
 	}
-	if (!busy)
-		busy = deliver_nmi(vcpu);
-	else if (vcpu->nmi_pending)
+	if (unlikely(vcpu->debug & KVM_GUESTDBG_BLOCKIRQ)) {
+		vcpu->state.rip += vcpu->event.soft_len;
+		vcpu->event.soft_len = 0;
 		vcpu->event_check = true;
+		return;
+	}
+	if (!busy) {
+		busy = deliver_nmi(vcpu);
+	} else {
+		vcpu->state.rip += vcpu->event.soft_len;
+		vcpu->event.soft_len = 0;
+		if (vcpu->nmi_pending)
+			vcpu->event_check = true;
+	}
 
 	if (!vcpu->lapic) {
 		deliver_user_irq(vcpu, busy);

@@ -313,18 +313,6 @@ static int slow_cr(struct hv_vcpu *vcpu)
 	return HV_RESUME;
 }
 
-/* Exceptions that are intercepted only to bound their recursion. */
-static int hot_exception(struct hv_vcpu *vcpu)
-{
-	struct hv_exit *exit = &vcpu->exit;
-
-	if (exit->exception.has_error)
-		hv_inject_error(vcpu, exit->exception.vector, exit->exception.error);
-	else
-		hv_inject(vcpu, exit->exception.vector);
-	return HV_RESUME;
-}
-
 static int slow_xsetbv(struct hv_vcpu *vcpu)
 {
 	u64 *gpr = vcpu->state.gpr;
@@ -451,7 +439,7 @@ const hv_handler hv_hot_exit[HV_R_COUNT] = {
 	[HV_R_PAUSE] = hot_slow,
 	[HV_R_CR] = hot_slow,
 	[HV_R_DR] = hv_hot_dr,
-	[HV_R_EXCEPTION] = hot_exception,
+	[HV_R_EXCEPTION] = hv_hot_exception,
 	[HV_R_XSETBV] = hot_slow,
 	[HV_R_WBINVD] = hot_slow,
 	[HV_R_INVD] = hot_slow,
@@ -477,6 +465,8 @@ const hv_handler hv_slow_exit[HV_R_COUNT] = {
 	[HV_R_HLT] = slow_hlt,
 	[HV_R_PAUSE] = slow_pause,
 	[HV_R_CR] = slow_cr,
+	[HV_R_DR] = hv_slow_dr,
+	[HV_R_EXCEPTION] = hv_slow_exception,
 	[HV_R_XSETBV] = slow_xsetbv,
 	[HV_R_WBINVD] = slow_skip,
 	[HV_R_INVD] = slow_skip,

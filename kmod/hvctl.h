@@ -121,6 +121,7 @@ enum hv_request {
 	HV_REQ_PDPTE,		/* PAE paging: the top of the tables may differ */
 	HV_REQ_EOI,		/* tell user space's IOAPIC of an EOI */
 	HV_REQ_XEN,		/* xen.h: event channels or hypercall page */
+	HV_REQ_STEPPED,		/* tell the debugger that an instruction is done */
 	HV_REQ_STOP,		/* leave KVM_RUN: the VM is dead */
 };
 
@@ -268,6 +269,10 @@ struct hv_vcpu {
 
 	struct hv_fetch fetch;			/* (v) */
 
+	u32 debug;				/* (v) debug.c: KVM_GUESTDBG_*, 0: off */
+	bool debug_own_tf;			/* (v) TF is the guest's as well */
+	u64 debug_dr[4], debug_dr7;		/* (v) with KVM_GUESTDBG_USE_HW_BP */
+
 	sigset_t sigset;			/* (v) KVM_SET_SIGNAL_MASK */
 	bool sigset_active;			/* (v) */
 	unsigned long host_dr[4], host_dr7;	/* (v) inside the inner loop */
@@ -361,6 +366,20 @@ static inline const struct hv_slots *hv_slots(const struct hv_vm *vm)
 				     lockdep_is_held(&vm->mmu_lock));
 }
 
+/*
+ * User space debugs the guest with debug registers: these are not the guest's,
+ * whose own are in struct hv_state alone. Its accesses exit.
+ */
+static inline bool hv_debugged(const struct hv_vcpu *vcpu)
+{
+	return vcpu->debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP);
+}
+
+static inline bool hv_wants_bp(const struct hv_vcpu *vcpu)
+{
+	return vcpu->debug & KVM_GUESTDBG_USE_SW_BP;
+}
+
 static inline void hv_request(struct hv_vcpu *vcpu, enum hv_request req)
 {
 	set_bit(req, &vcpu->requests);
@@ -397,8 +416,23 @@ void hv_vcpu_nmi(struct hv_vcpu *vcpu);		/* any context: raise an NMI */
 
 /* debug.c: debug registers. IRQs off, in the inner loop. */
 void hv_dr_begin(struct hv_vcpu *vcpu);
+void hv_dr_arm(struct hv_vcpu *vcpu);		/* ... or outside */
 void hv_dr_end(struct hv_vcpu *vcpu);
 int hv_hot_dr(struct hv_vcpu *vcpu);
+int hv_hot_exception(struct hv_vcpu *vcpu);
+/* ... and user space as a debugger. May sleep. */
+#define HV_GUESTDBG	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | \
+			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP | \
+			 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | \
+			 KVM_GUESTDBG_BLOCKIRQ)
+int hv_guest_debug_set(struct hv_vcpu *vcpu, const struct kvm_guest_debug *debug);
+void hv_debug_step(struct hv_vcpu *vcpu);	/* at the beginning of KVM_RUN */
+int hv_debug_stepped(struct hv_vcpu *vcpu);	/* HV_REQ_STEPPED */
+int hv_slow_dr(struct hv_vcpu *vcpu);
+int hv_slow_exception(struct hv_vcpu *vcpu);
+u64 hv_dr7(const struct hv_vcpu *vcpu);		/* as the CPU is to have it */
+u64 hv_dr6_of(u64 value);			/* state.c: constant bits as they are */
+u64 hv_dr7_of(u64 value);
 
 /* event.c: exceptions for the guest */
 void hv_deliver(struct hv_vcpu *vcpu);
@@ -406,7 +440,9 @@ void hv_inject(struct hv_vcpu *vcpu, u8 vector);
 void hv_inject_error(struct hv_vcpu *vcpu, u8 vector, u32 error);
 void hv_inject_gp(struct hv_vcpu *vcpu);
 void hv_inject_ud(struct hv_vcpu *vcpu);
+void hv_inject_int3(struct hv_vcpu *vcpu, u8 vector);
 void hv_inject_pf(struct hv_vcpu *vcpu, u64 address, u32 error);
+void hv_step_back(struct hv_vcpu *vcpu);
 /* Step over the instruction that exited; clears the shadow, honours TF. */
 void hv_skip(struct hv_vcpu *vcpu);
 

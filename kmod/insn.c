@@ -472,22 +472,25 @@ static int group7(struct cursor *c, enum hv_reason reason, struct hv_insn *insn)
 	return HV_INSN_UNKNOWN;
 }
 
-/* 0F 06: CLTS; 0F 20 and 0F 22: MOV from and to a control register. */
-static int cr_insn(struct cursor *c, u8 opcode, struct hv_insn *insn)
+/*
+ * 0F 06: CLTS; 0F 20 and 0F 22: MOV from and to a control register, 0F 21 and
+ * 0F 23 a debug register.
+ */
+static int cr_insn(struct cursor *c, u8 opcode, bool debug, struct hv_insn *insn)
 {
 	u8 byte;
 
-	if (opcode == 0x06) {
+	if (opcode == 0x06 && !debug) {
 		insn->cr_op = HV_CLTS;
 		return 0;
 	}
-	if (opcode != 0x20 && opcode != 0x22)
+	if (opcode != 0x20 + debug && opcode != 0x22 + debug)
 		return HV_INSN_UNKNOWN;
 	/* Always registers: the mod field counts for nothing. */
 	byte = next(c);
 	insn->cr_op = HV_MOV_CR;
 	insn->cr = (byte >> 3 & 7) | (c->rex & REX_R ? 8 : 0);
-	insn->cr_write = opcode == 0x22;
+	insn->cr_write = opcode >= 0x22;
 	insn->reg = (byte & 7) | (c->rex & REX_B ? 8 : 0);
 	insn->op_size = c->mode == 8 ? 8 : 4;
 	return 0;
@@ -546,8 +549,8 @@ int hv_insn_decode_exit(const u8 *bytes, u8 n, u8 mode, enum hv_reason reason,
 	opcode = next(&c);
 	if (opcode == 0x01)
 		ret = group7(&c, reason, insn);
-	else if (reason == HV_R_CR)
-		ret = cr_insn(&c, opcode, insn);
+	else if (reason == HV_R_CR || reason == HV_R_DR)
+		ret = cr_insn(&c, opcode, reason == HV_R_DR, insn);
 	else if (reason < HV_R_COUNT && plain[reason] && opcode == plain[reason])
 		ret = 0;
 	return finish(&c, insn, ret);

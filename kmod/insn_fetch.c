@@ -447,6 +447,8 @@ static int take_operands(struct hv_vcpu *vcpu, const struct hv_insn *insn, int *
 		exit->io.seg = insn->seg;
 	} else if (exit->reason == HV_R_CR) {
 		return cr_operands(vcpu, insn, ret);
+	} else if (exit->reason == HV_R_DR) {
+		exit->dr.gpr = insn->reg;
 	}
 	return 0;
 }
@@ -485,7 +487,8 @@ static bool plain_len(struct hv_vcpu *vcpu)
 /**
  * hv_insn_len() - how long the instruction is that exited
  * @vcpu: the vCPU, on its own thread; fills exit.insn_len, the operands of
- *	  control-register accesses, address size and segment of string I/O
+ *	  accesses to control and debug registers, address size and segment of
+ *	  string I/O
  * @atomic: do not sleep
  *
  * An instruction at RIP that does not exit for this reason has been changed by

@@ -301,6 +301,8 @@ static long locked_ioctl(struct hv_vcpu *vcpu, unsigned int cmd,
 		return GET(struct kvm_debugregs, hv_debugregs_get);
 	case KVM_SET_DEBUGREGS:
 		return SET(struct kvm_debugregs, hv_debugregs_set);
+	case KVM_SET_GUEST_DEBUG:
+		return SET(struct kvm_guest_debug, hv_guest_debug_set);
 	case KVM_TRANSLATE: {
 		struct kvm_translation tr;
 		int r;

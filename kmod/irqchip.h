@@ -96,6 +96,7 @@ int hv_irq_accept(struct hv_vcpu *vcpu);
 bool hv_irq_has(struct hv_vcpu *vcpu);	/* own thread, or racy */
 /* Only the TPR keeps an interrupt back: leave the guest when it lowers CR8. */
 bool hv_irq_tpr_holds(struct hv_vcpu *vcpu);
+void hv_lapic_mode(struct hv_vcpu *vcpu);
 /* lapic_cpu.c, IRQs off, in the inner loop, where vcpu->apic_by_cpu. */
 void hv_lapic_give(struct hv_vcpu *vcpu);
 int hv_hot_eoi(struct hv_vcpu *vcpu);

@@ -45,15 +45,21 @@ static void lapic_clear(struct hv_lapic *lapic)
 	hv_lapic_tpr_set(lapic->vcpu, 0);
 }
 
-static void lapic_mode(struct hv_lapic *lapic)
+/**
+ * hv_lapic_mode() - what the APIC base, or a debugger, says has changed
+ * @vcpu: its own thread, or locked
+ */
+void hv_lapic_mode(struct hv_vcpu *vcpu)
 {
-	struct hv_vcpu *vcpu = lapic->vcpu;
+	struct hv_lapic *lapic = vcpu->lapic;
 	u64 base = vcpu->apic_base;
 	bool by_cpu;
 
 	WRITE_ONCE(lapic->on, base & MSR_IA32_APICBASE_ENABLE);
 	WRITE_ONCE(lapic->x2, lapic->on && base & X2APIC_ENABLE);
-	by_cpu = lapic->x2 && vcpu->apic_page;
+	/* Interrupts can be held back only by whoever delivers them. */
+	by_cpu = lapic->x2 && vcpu->apic_page &&
+		 !(vcpu->debug & KVM_GUESTDBG_BLOCKIRQ);
 	if (by_cpu == vcpu->apic_by_cpu)
 		return;
 	hv_lapic_take(lapic);
@@ -99,7 +105,7 @@ int hv_lapic_base_set(struct hv_vcpu *vcpu, u64 value, bool host)
 	vcpu->apic_base = value;
 	if ((old ^ value) & (enable | x2)) {
 		if (lapic) {
-			lapic_mode(lapic);
+			hv_lapic_mode(lapic->vcpu);
 			if (!(value & enable))
 				lapic_clear(lapic);
 			vcpu->event_check = true;
@@ -164,7 +170,7 @@ void hv_lapic_reset(struct hv_vcpu *vcpu, bool init)
 	}
 	if (!lapic)
 		return;
-	lapic_mode(lapic);
+	hv_lapic_mode(lapic->vcpu);
 	lapic_clear(lapic);
 	/*
 	 * Firmware and systems that know no APIC expect the PIC to work: the

@@ -53,6 +53,18 @@ static const struct hv_state reset_state = {
 	.xcr0 = 1,
 };
 
+/* A value that is written to DR6, with what cannot be changed. */
+u64 hv_dr6_of(u64 value)
+{
+	return (value & DR6_WRITABLE) | DR6_ONES;
+}
+
+/* The same for DR7. */
+u64 hv_dr7_of(u64 value)
+{
+	return (value & DR7_WRITABLE) | DR7_ONES;
+}
+
 /* RDX after reset: family, model, stepping, as CPUID leaf 1 has them. */
 static u32 cpu_signature(struct hv_vcpu *vcpu)
 {
@@ -102,6 +114,7 @@ void hv_state_reset(struct hv_vcpu *vcpu, bool init)
 	}
 	s->gpr[HV_RDX] = cpu_signature(vcpu);
 	hv_dirty(vcpu, parts);
+	hv_dr_arm(vcpu);
 	hv_cpuid_refresh(vcpu);
 	hv_request(vcpu, HV_REQ_FLUSH_TLB);
 }
@@ -127,6 +140,8 @@ int hv_regs_get(struct hv_vcpu *vcpu, struct kvm_regs *regs)
 		.rip = vcpu->state.rip,
 		.rflags = vcpu->state.rflags,
 	};
+	if (unlikely(vcpu->debug & KVM_GUESTDBG_SINGLESTEP) && !vcpu->debug_own_tf)
+		regs->rflags &= ~(u64)X86_EFLAGS_TF;
 	return 0;
 }
 
@@ -160,8 +175,10 @@ int hv_regs_set(struct hv_vcpu *vcpu, const struct kvm_regs *regs)
 	gpr[HV_R15] = regs->r15;
 	vcpu->state.rip = regs->rip;
 	vcpu->state.rflags = regs->rflags | X86_EFLAGS_FIXED;
+	vcpu->debug_own_tf = regs->rflags & X86_EFLAGS_TF;
+	hv_debug_step(vcpu);
 	if (vcpu->event.type == HV_EV_EXCEPTION && !vcpu->event.redo)
-		vcpu->event.type = HV_EV_NONE;
+		vcpu->event = (struct hv_event) { .type = HV_EV_NONE };
 	hv_request(vcpu, HV_REQ_EVENT);
 	return 0;
 }
@@ -195,9 +212,10 @@ int hv_debugregs_set(struct hv_vcpu *vcpu, const struct kvm_debugregs *regs)
 		return -EINVAL;
 	hv_need(vcpu, HV_PART_DR);	/* DEBUGCTL shares the part */
 	memcpy(vcpu->state.dr, regs->db, sizeof(regs->db));
-	vcpu->state.dr6 = (regs->dr6 & DR6_WRITABLE) | DR6_ONES;
-	vcpu->state.dr7 = (regs->dr7 & DR7_WRITABLE) | DR7_ONES;
+	vcpu->state.dr6 = hv_dr6_of(regs->dr6);
+	vcpu->state.dr7 = hv_dr7_of(regs->dr7);
 	hv_dirty(vcpu, HV_PART_DR);
+	hv_dr_arm(vcpu);
 	return 0;
 }
 
@@ -266,8 +284,7 @@ static void take_payload(struct hv_vcpu *vcpu, u8 vector, u64 payload)
 		s->cr2 = payload;
 	} else if (vector == X86_TRAP_DB) {
 		hv_need(vcpu, HV_PART_DR);
-		s->dr6 = (s->dr6 & ~(u64)DR_TRAP_BITS) | DR6_ONES |
-			 (payload & DR6_WRITABLE);
+		s->dr6 = hv_dr6_of((s->dr6 & ~(u64)DR_TRAP_BITS) | payload);
 		hv_dirty(vcpu, HV_PART_DR);
 	}
 }
@@ -314,6 +331,9 @@ int hv_events_set(struct hv_vcpu *vcpu, const struct kvm_vcpu_events *events)
 		ev.vector = events->exception.nr;
 		ev.has_error = !!events->exception.has_error_code;
 		ev.error = events->exception.error_code;
+		/* Only an instruction raises these, and RIP is still at it. */
+		if (ev.vector == X86_TRAP_BP || ev.vector == X86_TRAP_OF)
+			ev.soft_len = 1;
 		nmis += !!events->nmi.injected;
 	} else if (events->nmi.injected) {
 		ev.type = HV_EV_NMI;

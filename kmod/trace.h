@@ -49,8 +49,7 @@
 	{ HV_EV_NONE,		"none" },		\
 	{ HV_EV_INTERRUPT,	"interrupt" },		\
 	{ HV_EV_NMI,		"nmi" },		\
-	{ HV_EV_EXCEPTION,	"exception" },		\
-	{ HV_EV_SOFT,		"soft" }
+	{ HV_EV_EXCEPTION,	"exception" }
 
 #define HV_TRACE_ACCESS					\
 	{ HV_ACC_READ,		"read" },		\

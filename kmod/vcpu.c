@@ -364,6 +364,8 @@ static int serve_requests(struct hv_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 		return HV_USER;
 	}
+	if (test_and_take(vcpu, HV_REQ_STEPPED))
+		return hv_debug_stepped(vcpu);
 	if (test_and_take(vcpu, HV_REQ_EOI)) {
 		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		vcpu->run->eoi.vector = vcpu->user_eoi;
@@ -627,6 +629,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu)
 	if (unlikely(vcpu->xen))
 		vcpu->event_check = true;
 
+	if (unlikely(vcpu->debug))
+		hv_debug_step(vcpu);
 	r = HV_RESUME;
 	if (vcpu->complete) {
 		int (*complete)(struct hv_vcpu *vcpu) = vcpu->complete;

@@ -111,6 +111,8 @@ static void get_exception(struct hv_vcpu *vcpu, u32 code, u64 info1, u64 info2)
 	exit->exception.has_error = exit->exception.vector == X86_TRAP_AC;
 	exit->exception.error = info1;
 	exit->exception.address = info2;
+	if (exit->exception.vector == X86_TRAP_DB)
+		exit->exception.address = to_svm(vcpu)->vmcb->save.dr6;
 	if (exit->exception.vector == X86_TRAP_MC) {
 		/*
 		 * An intercepted #MC is not delivered to the host by itself

@@ -110,7 +110,6 @@ static void put_event(struct hv_vcpu *vcpu)
 		[HV_EV_INTERRUPT] = SVM_EVTINJ_TYPE_INTR,
 		[HV_EV_NMI] = SVM_EVTINJ_TYPE_NMI,
 		[HV_EV_EXCEPTION] = SVM_EVTINJ_TYPE_EXEPT,
-		[HV_EV_SOFT] = SVM_EVTINJ_TYPE_SOFT,
 	};
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control_area *ctl = &svm->vmcb->control;
@@ -134,6 +133,7 @@ static void put_event(struct hv_vcpu *vcpu)
 /* What the guest was being given when it exited goes back in line, 15.7.2. */
 static void take_back_event(struct hv_vcpu *vcpu, u32 info, u32 error)
 {
+	const struct vmcb_control_area *ctl = &to_svm(vcpu)->vmcb->control;
 	u8 vector = info & SVM_EXITINTINFO_VEC_MASK;
 	struct hv_event *ev = &vcpu->event;
 
@@ -147,10 +147,14 @@ static void take_back_event(struct hv_vcpu *vcpu, u32 info, u32 error)
 	case SVM_EXITINTINFO_TYPE_EXEPT:
 		/*
 		 * INT3 and INTO raise #BP and #OF. RIP still points at them,
-		 * so they simply run again, as INT n below does.
+		 * so they simply run again, as INT n below does; unless it was
+		 * the entry that raised them.
 		 */
-		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF)
-			return;
+		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF) {
+			if (!(ctl->event_inj & SVM_EVTINJ_VALID))
+				return;
+			hv_step_back(vcpu);
+		}
 		ev->type = HV_EV_EXCEPTION;
 		break;
 	default:

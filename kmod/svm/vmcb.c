@@ -4,7 +4,9 @@
  * state between its save area and struct hv_state.
  */
 #include <linux/mm.h>
+#include <asm/debugreg.h>
 #include <asm/msr.h>
+#include <asm/trapnr.h>
 
 #include "svm.h"
 
@@ -111,8 +113,10 @@ void svm_fetch(struct hv_vcpu *vcpu, u32 parts)
 		st->pat = save->g_pat;
 	}
 	if (parts & HV_PART_DR) {
-		st->dr6 = save->dr6;
-		st->dr7 = save->dr7;
+		if (likely(!hv_debugged(vcpu))) {
+			st->dr6 = save->dr6;
+			st->dr7 = save->dr7;
+		}
 		st->debugctl = save->dbgctl;
 	}
 }
@@ -167,9 +171,11 @@ void svm_store(struct hv_vcpu *vcpu, u32 parts)
 		svm_unclean(svm, SVM_CLEAN_NPT);
 	}
 	if (parts & HV_PART_DR) {
-		save->dr6 = st->dr6;
-		save->dr7 = st->dr7;
+		save->dr6 = hv_debugged(vcpu) ? DR6_RESERVED : st->dr6;
+		save->dr7 = hv_dr7(vcpu);
 		save->dbgctl = st->debugctl;
+		svm_intercept(svm, INTERCEPT_EXCEPTION_OFFSET + X86_TRAP_BP,
+			      hv_wants_bp(vcpu));
 		svm_unclean(svm, SVM_CLEAN_DR | SVM_CLEAN_LBR);
 	}
 }
@@ -315,7 +321,7 @@ void svm_vcpu_reset(struct hv_vcpu *vcpu)
 }
 
 /**
- * svm_update_intercepts() - follow vcpu->dr_live and vcpu->want_cr8
+ * svm_update_intercepts() - follow vcpu->dr_live, want_cr8, hv_debugged()
  * @vcpu: the vCPU, stopped
  */
 void svm_update_intercepts(struct hv_vcpu *vcpu)
@@ -323,7 +329,8 @@ void svm_update_intercepts(struct hv_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	/* Bits 0-15 reads, 16-31 writes, of all debug registers. */
-	svm->vmcb->control.intercepts[INTERCEPT_DR] = vcpu->dr_live ? 0 : ~0u;
+	svm->vmcb->control.intercepts[INTERCEPT_DR] =
+		vcpu->dr_live && !hv_debugged(vcpu) ? 0 : ~0u;
 	svm_intercept(svm, INTERCEPT_CR8_WRITE, vcpu->want_cr8);
 }
 

@@ -73,6 +73,7 @@ static const struct {
 static noinline void take_back_event(struct hv_vcpu *vcpu, u32 info)
 {
 	struct hv_event *ev = &vcpu->event;
+	u8 vector;
 
 	switch (info & VECTORING_INFO_TYPE_MASK) {
 	case INTR_TYPE_EXT_INTR:
@@ -85,6 +86,10 @@ static noinline void take_back_event(struct hv_vcpu *vcpu, u32 info)
 		break;
 	case INTR_TYPE_HARD_EXCEPTION:
 		ev->type = HV_EV_EXCEPTION;
+		/* No instruction raises these so: the entry did. */
+		vector = info & VECTORING_INFO_VECTOR_MASK;
+		if (vector == X86_TRAP_BP || vector == X86_TRAP_OF)
+			hv_step_back(vcpu);
 		break;
 	default:
 		/* INT n, INT3 and INTO: RIP is at them, they run again. */
@@ -166,6 +171,11 @@ static void get_debug(struct hv_vcpu *vcpu, u64 info)
 {
 	struct hv_state *st = &vcpu->state;
 
+	if (unlikely(hv_debugged(vcpu))) {
+		vcpu->exit.exception.address = DR6_RESERVED |
+			(info & (DR_TRAP_BITS | DR_STEP | DR6_BD));
+		return;
+	}
 	hv_need(vcpu, HV_PART_DR);
 	st->dr6 &= ~DR_TRAP_BITS;
 	st->dr6 |= info & (DR_TRAP_BITS | DR_STEP | DR6_BD);

@@ -111,7 +111,6 @@ static noinline void put_event(struct hv_vcpu *vcpu)
 		[HV_EV_INTERRUPT] = INTR_TYPE_EXT_INTR,
 		[HV_EV_NMI] = INTR_TYPE_NMI_INTR,
 		[HV_EV_EXCEPTION] = INTR_TYPE_HARD_EXCEPTION,
-		[HV_EV_SOFT] = INTR_TYPE_SOFT_INTR,
 	};
 	struct hv_event *ev = &vcpu->event;
 	u32 info = INTR_INFO_VALID_MASK | type[ev->type] | ev->vector;
@@ -120,8 +119,6 @@ static noinline void put_event(struct hv_vcpu *vcpu)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
 		vmcs_write(VM_ENTRY_EXCEPTION_ERROR_CODE, (u16)ev->error);
 	}
-	if (ev->type == HV_EV_SOFT)
-		vmcs_write(VM_ENTRY_INSTRUCTION_LEN, ev->soft_len);
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info);
 	ev->type = HV_EV_NONE;
 }

@@ -108,7 +108,8 @@ static noinline void fetch_parts(struct hv_vcpu *vcpu, u32 parts)
 	if ((parts & HV_PART_MSR) && vmx->inside)
 		rdmsrl(MSR_KERNEL_GS_BASE, st->kernel_gs_base);
 	if (parts & HV_PART_DR) {
-		st->dr7 = vmcs_read(GUEST_DR7);
+		if (likely(!hv_debugged(vcpu)))
+			st->dr7 = vmcs_read(GUEST_DR7);
 		st->debugctl = vmcs_read(GUEST_IA32_DEBUGCTL);
 		/* Elsewhere it is in no VMCS either, and where it belongs. */
 		if (vmx->dr_live)
@@ -219,32 +220,36 @@ void vmx_store(struct hv_vcpu *vcpu, u32 parts)
 		vmx_load_msrs(vcpu);
 	}
 	if (parts & HV_PART_DR) {
-		vmcs_write(GUEST_DR7, st->dr7);
+		vmcs_write(GUEST_DR7, hv_dr7(vcpu));
 		vmcs_write(GUEST_IA32_DEBUGCTL, st->debugctl);
+		vmcs_write(EXCEPTION_BITMAP, VMX_EXCEPTIONS |
+			   (hv_wants_bp(vcpu) ? BIT(X86_TRAP_BP) : 0));
 		if (vmx->dr_live)
 			set_debugreg(st->dr6, 6);
 	}
 }
 
 /* DR6 is in no VMCS: it goes into the register with DR0 to DR3. */
-static void switch_dr6(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
+static void switch_dr6(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx, bool live)
 {
-	vmx->dr_live = vcpu->dr_live;
+	vmx->dr_live = live;
 	set_debugreg(vmx->dr_live ? vcpu->state.dr6 : DR6_RESERVED, 6);
 }
 
 /**
- * vmx_update_intercepts() - follow vcpu->dr_live, want_cr8, apic_by_cpu, CPUID
+ * vmx_update_intercepts() - follow vcpu->dr_live, want_cr8, apic_by_cpu, CPUID,
+ * hv_debugged()
  * @vcpu: the vCPU, stopped
  */
 void vmx_update_intercepts(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	u64 owned = CR4_OWNED & ~vcpu->cpuid.cr4_reserved;
+	bool dr_live = vcpu->dr_live && !hv_debugged(vcpu);
 	u32 cpu2;
 
 	vmx->cpu_base = vmx_caps.ctl[VMX_CPU];
-	if (!vcpu->dr_live)
+	if (!dr_live)
 		vmx->cpu_base |= CPU_BASED_MOV_DR_EXITING;
 	if (vcpu->want_cr8)
 		vmx->cpu_base |= CPU_BASED_CR8_LOAD_EXITING;
@@ -257,8 +262,8 @@ void vmx_update_intercepts(struct hv_vcpu *vcpu)
 		vmx->cpu2 = cpu2;
 		vmx->cpu_ctl = 0;	/* both are written together */
 	}
-	if (vmx->dr_live != vcpu->dr_live)
-		switch_dr6(vcpu, vmx);
+	if (vmx->dr_live != dr_live)
+		switch_dr6(vcpu, vmx, dr_live);
 	if (vmx->cr4_owned != owned) {
 		hv_need(vcpu, HV_PART_CR);
 		vmx->cr4_owned = owned;

@@ -242,13 +242,6 @@ static void init_host(void)
 	vmcs_write(HOST_RIP, (unsigned long)vmx_vmexit);
 }
 
-/*
- * Exceptions that exit. #DB and #AC can recur for ever inside their own
- * delivery and would keep the CPU from taking interrupts: see CVE-2015-8104 and
- * 5307. #MC is the host's.
- */
-#define EXCEPTIONS	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC))
-
 /* Spins of some thousand PAUSEs mean a lock holder is out; in TSC ticks. */
 #define PLE_GAP_TICKS		128
 #define PLE_WINDOW_TICKS	4096
@@ -263,7 +256,7 @@ static void init_controls(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 	vmx->cpu2_ctl = 0;
 	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.ctl[VMX_EXIT]);
 
-	vmcs_write(EXCEPTION_BITMAP, EXCEPTIONS);
+	vmcs_write(EXCEPTION_BITMAP, VMX_EXCEPTIONS);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmcs_write(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write(CR3_TARGET_COUNT, 0);

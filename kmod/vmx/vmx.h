@@ -52,6 +52,13 @@ extern struct vmx_caps vmx_caps;
 				 CPU_BASED_MOV_DR_EXITING)
 
 /*
+ * Exceptions that exit. #DB and #AC can recur for ever inside their own
+ * delivery and would keep the CPU from taking interrupts: see CVE-2015-8104 and
+ * 5307. #MC is the host's.
+ */
+#define VMX_EXCEPTIONS	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) | BIT(X86_TRAP_MC))
+
+/*
  * MSRs that a VMCS does not hold: the guest's are in the registers for as long
  * as the inner loop lasts. The kernel's are constants of each CPU.
  */

@@ -154,8 +154,8 @@ TEST_F(events, payload_of_a_page_fault)
 	EXPECT_EQ(0, events.exception.injected);
 	EXPECT_EQ(14, events.exception.nr);
 	/* Whether it is told as still to come or has been done. */
-	EXPECT_EQ(0x12345678, events.exception_has_payload ? events.exception_payload :
-							     kv_sregs(self->vcpu).cr2);
+	EXPECT_EQ(0x12345678, events.exception_has_payload ? events.exception_payload
+							   : kv_sregs(self->vcpu).cr2);
 	ASSERT_TRAP(self->vcpu, 14);
 	EXPECT_EQ(0x12345678, kv_trap_get(self->vcpu).cr2);
 	EXPECT_EQ(2, kv_trap_get(self->vcpu).error);

@@ -584,6 +584,15 @@ bool kv_bochs(void)
 	return strstr(text, "Bochs") != NULL;
 }
 
+bool kv_tcg(void)
+{
+	char name[13] = "";
+	u32 max;
+
+	__cpuid(0x40000000, max, *(u32 *)name, *(u32 *)(name + 4), *(u32 *)(name + 8));
+	return max >= 0x40000000 && !strcmp(name, "TCGTCGTCGTCG");
+}
+
 /* Those that the program was started on; a later kv_pin() changes nothing. */
 static cpu_set_t kv_allowed;
 

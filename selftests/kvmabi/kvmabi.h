@@ -258,6 +258,8 @@ int kv_routes(struct kv_vm *vm, const struct kvm_irq_routing_entry *entry, u32 n
 bool kv_intel(void);
 /* The host runs in Bochs, which has defects of its own. */
 bool kv_bochs(void);
+/* ... or in QEMU's TCG. */
+bool kv_tcg(void);
 #define KV_VMMCALL 0xd9 /* third byte of VMMCALL ... */
 #define KV_VMCALL  0xc1 /* ... and of VMCALL */
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Debugging: a guest that traces itself sees each instruction once, also
- * those that the host executes for it; debug registers are the guest's own;
- * and the host can debug the guest (KVM_SET_GUEST_DEBUG).
+ * those that the host executes for it; debug registers are the guest's own.
  */
 #include "guest.h"
 #include "harness.h"
@@ -234,57 +233,18 @@ TEST_F(trace, debugregs_ioctl)
 	EXPECT_ERRNO(EINVAL, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
 }
 
-/* ------------------------------------------------------ the host as debugger */
-
-TEST_F(trace, host_single_step)
+/* A guest that is restored in the middle of being debugged by itself. */
+TEST_F(trace, restored_breakpoint)
 {
-	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP};
-	struct kvm_run *run = self->vcpu->run;
-	u64 ip = KV_DATA;
-	int i;
+	struct kvm_debugregs dr = {.dr6 = 0xffff0ff0, .dr7 = 0x402};
 
-	if (kv_cap(KVM_CAP_SET_GUEST_DEBUG) <= 0)
-		SKIP(return, "no KVM_SET_GUEST_DEBUG");
-	/* nop; cpuid; nop; rdmsr; nop */
-	kv_load(self->vm, KV_DATA, "\x90\x0f\xa2\x90\xb9\x1b\x00\x00\x00\x0f\x32\x90\xe7\xf1", 14);
-	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
-	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
-	for (i = 0; i < 6; i++) {
-		static const u8 len[] = {1, 2, 1, 5, 2, 1};
-
-		ip += len[i];
-		ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
-		ASSERT_EQ(ip, run->debug.arch.pc);
-		EXPECT_EQ(1, run->debug.arch.exception);
-		EXPECT_EQ(DR6_BS, run->debug.arch.dr6 & DR6_BS);
-		/* The guest does not see who steps it. */
-		EXPECT_EQ(0, kv_regs(self->vcpu).rflags & 0x100);
-	}
-	debug.control = 0;
-	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
-	ASSERT_REPORT(self->vcpu, KV_DONE, kv_regs(self->vcpu).rax & 0xffffffff);
-}
-
-TEST_F(trace, host_breakpoints)
-{
-	struct kvm_guest_debug debug = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP};
-	struct kvm_run *run = self->vcpu->run;
-
-	if (kv_cap(KVM_CAP_SET_GUEST_DEBUG) <= 0)
-		SKIP(return, "no KVM_SET_GUEST_DEBUG");
 	/* nop; nop; nop; cpuid; xor %eax, %eax; out */
 	kv_load(self->vm, KV_DATA, "\x90\x90\x90\x0f\xa2\x31\xc0\xe7\xf1", 9);
 	kv_enter_mode(self->vcpu, KV_LONG, KV_DATA, 0, 0);
-	debug.arch.debugreg[0] = KV_DATA + 3;
-	debug.arch.debugreg[7] = 0x402;
-	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
-	ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
-	EXPECT_EQ(1, run->debug.arch.exception);
-	EXPECT_EQ(KV_DATA + 3, run->debug.arch.pc);
-	EXPECT_EQ(1, run->debug.arch.dr6 & 0xf);
-	debug.control = 0;
-	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_GUEST_DEBUG, &debug));
-	ASSERT_DONE(self->vcpu);
+	dr.db[0] = KV_DATA + 3;
+	ASSERT_EQ(0, ioctl(self->vcpu->fd, KVM_SET_DEBUGREGS, &dr));
+	ASSERT_TRAP(self->vcpu, 1);
+	EXPECT_EQ(KV_DATA + 3, kv_trap_get(self->vcpu).ip);
 }
 
 TEST_HARNESS_MAIN

@@ -281,7 +281,7 @@ static bool exits(const char *text, struct code code, enum hv_reason reason, enu
 		printf("# %s: %d, length %u, not %u\n", text, ret, insn.len, code.len);
 		return false;
 	}
-	if (reason == HV_R_CR && (insn.cr_op != cr_op || insn.reg != reg)) {
+	if ((reason == HV_R_CR || reason == HV_R_DR) && (insn.cr_op != cr_op || insn.reg != reg)) {
 		printf("# %s: operation %u, register %d\n", text, insn.cr_op, insn.reg);
 		ok = false;
 	}
@@ -296,6 +296,7 @@ static bool exits(const char *text, struct code code, enum hv_reason reason, enu
 }
 
 #define EXITS(bits, text, reason)     (ok &= exits(text, CODE_1(bits, text), reason, 0, 0))
+#define EXITS_DR(bits, text, reg)     (ok &= exits(text, CODE_1(bits, text), HV_R_DR, HV_MOV_CR, reg))
 #define EXITS_CR(bits, text, op, reg) (ok &= exits(text, CODE_1(bits, text), HV_R_CR, op, reg))
 
 static bool test_exits(void)
@@ -333,6 +334,9 @@ static bool test_exits(void)
 	EXITS_CR(64, "lmsw 0x10(%%rbx, %%rcx)", HV_LMSW, -1);
 	EXITS_CR(32, "smsw %%ebx", HV_SMSW, BX);
 	EXITS_CR(16, "smsw 2(%%bp)", HV_SMSW, -1);
+	EXITS_DR(64, "mov %%rax, %%dr7", AX);
+	EXITS_DR(64, "mov %%dr6, %%r10", R10);
+	EXITS_DR(32, "mov %%dr0, %%esi", SI);
 	return ok;
 }
 
