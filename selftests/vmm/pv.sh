@@ -35,8 +35,8 @@ cp ../guest/x86/* "$tmp/x86"
 tar -C "$tmp" -cf "$tmp/a" run expect x86
 
 head -c 100000000 /dev/zero | tr '\0' 'y' |
-	timeout 300 socat -u - "TCP-LISTEN:5001,bind=$host" 2>>"$tmp/log.socat" &
-timeout 300 socat -u "TCP-LISTEN:5002,bind=$host" - 2>>"$tmp/log.socat" | sum >"$tmp/sent" &
+	timeout $((600 * slower)) socat -u - "TCP-LISTEN:5001,bind=$host" 2>>"$tmp/log.socat" &
+timeout $((600 * slower)) socat -u "TCP-LISTEN:5002,bind=$host" - 2>>"$tmp/log.socat" | sum >"$tmp/sent" &
 sent=$!
 
 start 'type="pv"' vcpus=2 memory=300 pv_user_pgd="${PV_USER_PGD:-0}" \
