@@ -15,7 +15,8 @@ static bool port_write(struct hv_vcpu *vcpu, u16 port, u8 size, u32 value)
 		vcpu->exits[HVCTL_EXIT_DOORBELL]++;
 		return true;
 	}
-	return hv_kernel_pio(vcpu, port, size, false, &value) == HV_RESUME;
+	return hv_kernel_pio(vcpu, port, size, false, &value) == HV_RESUME ||
+	       hv_coalesce(vcpu->vm, port, size, value, true);
 }
 
 static bool port_read(struct hv_vcpu *vcpu, u16 port, u8 size, u32 *value)

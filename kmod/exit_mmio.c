@@ -62,7 +62,8 @@ static bool device_write(struct hv_vcpu *vcpu, u64 gpa, u8 size, u64 value)
 		recount(vcpu, HVCTL_EXIT_MMIO, HVCTL_EXIT_DOORBELL);
 		return true;
 	}
-	return hv_kernel_mmio(vcpu, gpa, size, true, &value) == HV_RESUME;
+	return hv_kernel_mmio(vcpu, gpa, size, true, &value) == HV_RESUME ||
+	       hv_coalesce(vcpu->vm, gpa, size, value, false);
 }
 
 static int ask_user(struct hv_vcpu *vcpu, bool write, u64 value)

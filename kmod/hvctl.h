@@ -49,7 +49,10 @@ struct pvclock_vcpu_time_info;
 #define HV_MAX_VCPUS	288
 #define HV_MAX_CPUID	256
 #define HV_VERSION	"0.1"
-#define HV_RUN_ORDER	1	/* pages of the vCPU mapping, as a power of 2 */
+#define HV_RUN_ORDER	1	/* pages of struct kvm_run, as a power of 2 */
+/* Behind them in the vCPU's mapping: the VM's ring of coalesced writes. */
+#define HV_RING_OFFSET	BIT(HV_RUN_ORDER)
+#define HV_MMAP_PAGES	(HV_RING_OFFSET + 1)
 #define HV_MCE_BANKS	32
 
 /* A deadline that never comes. */
@@ -323,6 +326,11 @@ struct hv_vm {
 	u64 dirty_flags;			/* (s) KVM_DIRTY_LOG_* */
 	bool payloads, triple_faults;		/* (l) told by KVM_GET_VCPU_EVENTS */
 	struct hv_doorbells __rcu *doorbells;	/* (r)(l) ioeventfd.c */
+	struct hv_zones __rcu *zones;		/* (r)(l) coalesced.c */
+	spinlock_t ring_lock;			/* leaf lock, IRQs off */
+	struct kvm_coalesced_mmio_ring *ring;	/* (c); ring_lock: entries; shared with
+						 * user space: hostile
+						 */
 
 	struct hv_clock_vm clock;		/* own lock */
 	u64 boot_ns;				/* (c) CLOCK_BOOTTIME */

@@ -41,6 +41,7 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 	case KVM_CAP_REINJECT_CONTROL:
 	case KVM_CAP_IRQFD:
 	case KVM_CAP_IRQFD_RESAMPLE:
+	case KVM_CAP_COALESCED_PIO:
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 	case KVM_CAP_SIGNAL_MSI:
@@ -63,6 +64,8 @@ int hv_check_extension(struct hv_vm *vm, long ext)
 		return 1;
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return HV_GUESTDBG;
+	case KVM_CAP_COALESCED_MMIO:
+		return HV_RING_OFFSET;
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_MCE:
@@ -166,7 +169,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_CHECK_EXTENSION:
 		return hv_check_extension(NULL, arg);
 	case KVM_GET_VCPU_MMAP_SIZE:
-		return arg ? -EINVAL : PAGE_SIZE << HV_RUN_ORDER;
+		return arg ? -EINVAL : PAGE_SIZE * HV_MMAP_PAGES;
 	case KVM_GET_SUPPORTED_CPUID:
 		return dev_supported_cpuid(user);
 	case KVM_GET_MSR_INDEX_LIST:
@@ -344,6 +347,15 @@ static int vm_ioeventfd(struct hv_vm *vm, void __user *user)
 	if (copy_from_user(&args, user, sizeof(args)))
 		return -EFAULT;
 	return hv_ioeventfd(vm, &args);
+}
+
+static int vm_coalesced(struct hv_vm *vm, void __user *user, bool add)
+{
+	struct kvm_coalesced_mmio_zone zone;
+
+	if (copy_from_user(&zone, user, sizeof(zone)))
+		return -EFAULT;
+	return add ? hv_coalesced_add(vm, &zone) : hv_coalesced_remove(vm, &zone);
 }
 
 static int vm_clock_get(struct hv_vm *vm, void __user *user)
@@ -538,6 +550,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_irqfd(vm, user);
 	case KVM_IOEVENTFD:
 		return vm_ioeventfd(vm, user);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return vm_coalesced(vm, user, true);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return vm_coalesced(vm, user, false);
 	case KVM_GET_CLOCK:
 		return vm_clock_get(vm, user);
 	case KVM_SET_CLOCK:

@@ -367,9 +367,12 @@ static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 	struct hv_vcpu *vcpu = vmf->vma->vm_file->private_data;
 	struct page *page;
 
-	if (vmf->pgoff >= BIT(HV_RUN_ORDER))
+	if (vmf->pgoff >= HV_MMAP_PAGES)
 		return VM_FAULT_SIGBUS;
-	page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
+	if (vmf->pgoff == HV_RING_OFFSET)
+		page = virt_to_page(vcpu->vm->ring);
+	else
+		page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
 	get_page(page);
 	vmf->page = page;
 	return 0;

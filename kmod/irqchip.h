@@ -115,6 +115,12 @@ void hv_irqfd_exit(void);
 int hv_irqfd_assign(struct hv_vm *vm, const struct kvm_irqfd *args);
 void hv_irqfd_release_all(struct hv_vm *vm);
 
+/* coalesced.c: hot, too. */
+bool hv_coalesce(struct hv_vm *vm, u64 addr, u8 size, u64 value, bool pio);
+int hv_coalesced_add(struct hv_vm *vm, const struct kvm_coalesced_mmio_zone *zone);
+int hv_coalesced_remove(struct hv_vm *vm, const struct kvm_coalesced_mmio_zone *zone);
+int hv_coalesced_init(struct hv_vm *vm);
+void hv_coalesced_destroy(struct hv_vm *vm);
 /* ioeventfd.c: hot: called with IRQs off. True when a doorbell took it. */
 int hv_ioeventfd(struct hv_vm *vm, const struct kvm_ioeventfd *args);
 void hv_ioeventfd_release_all(struct hv_vm *vm);

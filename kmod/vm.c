@@ -62,6 +62,9 @@ struct hv_vm *hv_vm_create(unsigned long type)
 	vm->state = HVCTL_STATE_RUNNING;
 	hv_clock_vm_init(vm);
 
+	r = hv_coalesced_init(vm);
+	if (r)
+		goto err_free;
 	r = hv_slots_init(vm);
 	if (r)
 		goto err_free;
@@ -88,6 +91,7 @@ err_mmu:
 err_slots:
 	hv_slots_destroy(vm);
 err_free:
+	hv_coalesced_destroy(vm);
 	vm_free(vm);
 	return ERR_PTR(r);
 }
@@ -122,6 +126,7 @@ static void vm_destroy(struct kref *ref)
 	hv_xen_vm_destroy(vm);
 	hv_irqchip_destroy(vm);
 	hv_slots_destroy(vm);
+	hv_coalesced_destroy(vm);
 	vm_free(vm);
 }
 
