@@ -61,12 +61,18 @@ TEST_F(debug, offered)
 
 /* ------------------------------------------------------------------- steps */
 
-/* Bochs enters a guest with TF set and traps before the first instruction: kvm_intel
- * is not spared, either.
+/*
+ * Bochs enters a guest with TF set and traps before the first instruction: it never
+ * goes on. Its SVM takes the host down then. kvm_intel and kvm_amd are not spared.
  */
 static bool hasty_trap(void)
 {
-	return kv_bochs() && kv_intel();
+	return kv_bochs();
+}
+
+static bool bochs_svm(void)
+{
+	return kv_bochs() && !kv_intel();
 }
 
 TEST_F(debug, single_step)
@@ -112,7 +118,9 @@ TEST_F(debug, hardware_breakpoint)
 	ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
 	EXPECT_EQ(1, run->debug.arch.exception);
 	EXPECT_EQ(KV_DATA + 3, run->debug.arch.pc);
-	EXPECT_EQ(1, run->debug.arch.dr6 & 0xf);
+	/* Bochs's SVM exits before it has noted which, kvm_amd misses it as well. */
+	if (!bochs_svm())
+		EXPECT_EQ(1, run->debug.arch.dr6 & 0xf);
 	debug.control = 0;
 	ASSERT_EQ(0, set(self->vcpu, &debug));
 	ASSERT_DONE(self->vcpu);
@@ -166,6 +174,8 @@ TEST_F(debug, own_trap_flag)
 {
 	struct kvm_regs regs;
 
+	if (bochs_svm())
+		SKIP(return, "Bochs would go down");
 	kv_enter(self->vcpu, own_tf, 0, 0);
 	regs = kv_regs(self->vcpu);
 	ASSERT_EQ(0, control(self->vcpu, STEP));
@@ -197,6 +207,8 @@ TEST_F(debug, blocked_interrupts)
 {
 	int i;
 
+	if (bochs_svm())
+		SKIP(return, "Bochs would go down");
 	kv_enter(self->vcpu, with_interrupts, 0, 0);
 	ASSERT_SYNC(self->vcpu, 0);
 	ASSERT_EQ(0, control(self->vcpu, STEP | KVM_GUESTDBG_BLOCKIRQ));
@@ -292,7 +304,8 @@ TEST_F(debug, watchpoint)
 	ASSERT_EXIT(self->vcpu, KVM_EXIT_DEBUG);
 	EXPECT_EQ(1, run->debug.arch.exception);
 	EXPECT_EQ(KV_DATA + 7, run->debug.arch.pc);
-	EXPECT_EQ(4, run->debug.arch.dr6 & 0xf);
+	if (!bochs_svm())
+		EXPECT_EQ(4, run->debug.arch.dr6 & 0xf);
 	ASSERT_DONE(self->vcpu);
 }
 
