@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=600
+# lab: smp=2 timeout=900
 #
 # What a Xen PV guest can do with its devices and its vCPUs. The tests are made
 # in the guest, by pv_guest.

@@ -4,7 +4,7 @@
 # hvctl's words to a Xen PV guest that runs: memory, vCPUs, keys, and devices
 # that come and go.
 #
-# lab: smp=2 timeout=600
+# lab: smp=2 timeout=900
 
 . "$(dirname "$0")/lib.sh"
 plan 120

@@ -1,16 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# lab: smp=2 timeout=1200 long
+# lab: smp=2 timeout=1500 long
 #
-# One Debian on one disk, started by PV GRUB and by pygrub from that disk, as PVH
-# and as HVM.
+# One Debian on one disk, started with its kernel and 1 and 4 vCPUs, by PV GRUB and
+# by pygrub from that disk, as PVH and as HVM.
 
 . ./guest.sh
 . ./debian.sh
-plan 15
+plan 21
 
-hvctl net -a 192.168.79.1/24 up || exit 1
+host=192.168.79.1
+hvctl net -a $host/24 up || exit 1
+
+for n in 1 4; do
+	debian 'type="pv"' vcpus=$n 'extra="console=hvc0"' 'root="/dev/xvda ro"'
+	ok "PV with $n vCPUs: a prompt" at_prompt
+	ok "... $n CPUs, its root on xvda, the network by DHCP" answers \
+		"[ \$(nproc) = $n ] && grep -q '^/dev/xvda / ' /proc/mounts && ping -c 1 $host"
+	ok "... it powers off" off
+done
 
 debian 'type="pv"' 'kernel="/lab/guest/grub-x86_64-xen.bin"' 'ramdisk=""'
 ok "PV GRUB shows its menu" until_seen out 'Debian GNU/Linux'

@@ -3,7 +3,7 @@
 #
 # Xen PV guests in files: save and restore, and cores.
 #
-# lab: smp=2 timeout=600
+# lab: smp=2 timeout=900
 
 . "$(dirname "$0")/lib.sh"
 plan 106
