@@ -20,8 +20,6 @@
 
 /* Enable bits, types and lengths; not GD: nobody but the guest's debugger is told. */
 #define DEBUGGER_DR7	(GENMASK(31, 16) | GENMASK(9, 0))
-#define DR7_GD		BIT(13)
-#define DR6_BD		BIT(13)
 
 /**
  * hv_dr7() - DR7 as the CPU is to have it
@@ -183,7 +181,7 @@ int hv_slow_dr(struct hv_vcpu *vcpu)
 		hv_inject_gp(vcpu);
 	} else if (st->dr7 & DR7_GD) {
 		st->dr6 |= DR6_BD;
-		st->dr7 &= ~(u64)DR7_GD;
+		st->dr7 &= ~DR7_GD;
 		hv_inject(vcpu, X86_TRAP_DB);
 	} else {
 		if (exit->dr.write)

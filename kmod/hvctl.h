@@ -422,6 +422,9 @@ void hv_vcpu_start_ipi(struct hv_vcpu *vcpu, u8 vector);
 void hv_vcpu_serve_init(struct hv_vcpu *vcpu);	/* HV_REQ_INIT */
 void hv_vcpu_nmi(struct hv_vcpu *vcpu);		/* any context: raise an NMI */
 
+/* DR6.BD and DR7.GD: a debug register was touched while that is forbidden. */
+#define DR7_GD	BIT_ULL(13)
+#define DR6_BD	BIT_ULL(13)
 /* debug.c: debug registers. IRQs off, in the inner loop. */
 void hv_dr_begin(struct hv_vcpu *vcpu);
 void hv_dr_arm(struct hv_vcpu *vcpu);		/* ... or outside */

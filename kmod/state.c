@@ -18,7 +18,6 @@
  * Bits of DR6 and DR7 that software can change; the others are constants
  * (AMD volume 2, 13.1.1; DR6.RTM, BLD are constants on CPUs without them).
  */
-#define DR6_BD		BIT(13)
 #define DR6_BT		BIT(15)
 #define DR6_WRITABLE	(DR_TRAP_BITS | DR6_BD | DR_STEP | DR6_BT)
 #define DR6_ONES	0xffff0ff0UL

@@ -13,10 +13,6 @@
 #define EXIT_REASON_GETSEC	11
 #define EXIT_REASON_ENCLV	70
 
-/* DR6.BD and DR7.GD: a debug register was touched while that is forbidden. */
-#define DR6_BD	BIT(13)
-#define DR7_GD	BIT(13)
-
 /*
  * What is told of an exit.
  * PLAIN: an instruction that exits before it does anything: its length is
