@@ -29,6 +29,11 @@ answers() {
 	return $status
 }
 
+# has_all CPUS: so many, its root on the disk, and the network up to $host.
+has_all() {
+	answers "[ \$(nproc) = $1 ] && grep -q '^/dev/xvda / ' /proc/mounts && ping -c 1 $host"
+}
+
 at_prompt() { until_seen out 'root@guest'; }
 
 # From inside, and comes up to its prompt again.

@@ -16,8 +16,7 @@ hvctl net -a $host/24 up || exit 1
 for n in 1 4; do
 	debian 'type="pv"' vcpus=$n 'extra="console=hvc0"' 'root="/dev/xvda ro"'
 	ok "PV with $n vCPUs: a prompt" at_prompt
-	ok "... $n CPUs, its root on xvda, the network by DHCP" answers \
-		"[ \$(nproc) = $n ] && grep -q '^/dev/xvda / ' /proc/mounts && ping -c 1 $host"
+	ok "... $n CPUs, its root on xvda, the network by DHCP" has_all $n
 	ok "... it powers off" off
 done
 
